@@ -1,0 +1,1 @@
+"""Features a tenant can switch on, one folder each."""
