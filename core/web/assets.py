@@ -1,0 +1,41 @@
+"""The route of the static files."""
+
+from __future__ import annotations
+
+import mimetypes
+from typing import Final
+
+from quart import Blueprint, Response, current_app, g, send_file
+
+from core.errors import NotFound
+from core.rendering import Rendering
+
+blueprint = Blueprint("assets", __name__)
+_TYPES: Final = {
+    ".js": "text/javascript",
+    ".css": "text/css",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+    ".webmanifest": "application/manifest+json",
+}
+
+
+@blueprint.get("/static/<owner>/<version>/<path:path>")
+async def file(owner: str, version: str, path: str) -> Response:
+    """Send a file of core, a theme or an enabled plugin. An old *version* gets the new file."""
+    rendering: Rendering = current_app.extensions["rendering"]
+    tenant = g.get("tenant")
+    if owner in rendering.plugins and tenant is not None and owner not in tenant.enabled:
+        raise NotFound
+    found = rendering.assets.find(owner, path)
+    if found is None:
+        raise NotFound
+    kind = _TYPES.get(found.suffix) or mimetypes.guess_type(found.name)[0]
+    response = await send_file(found, mimetype=kind or "application/octet-stream")
+    current = version == rendering.assets.version(owner)
+    response.headers["Cache-Control"] = (
+        "public, max-age=31536000, immutable" if current and not rendering.dev else "no-cache"
+    )
+    response.headers["Access-Control-Allow-Origin"] = "*"
+    response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    return response
