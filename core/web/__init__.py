@@ -1,0 +1,1 @@
+"""What core answers over HTTP and WebSocket."""
