@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hmac
+from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
+from core.config import Config
 from core.current import service
 from core.plugins import Permission, Registry
 from core.tenancy import TenantView
@@ -17,6 +20,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 ADMINISTRATOR: Final = "administrator"
 AGENT: Final = "agent"
 ROLES: Final = (ADMINISTRATOR, AGENT)
+
+_PORTS: Final = {"http": ":80", "https": ":443"}
 
 USER: Final = "user"
 CUSTOMER: Final = "customer"
@@ -143,3 +148,26 @@ def access_of(view: Callable[..., Any]) -> Access | None:
 def _mark(view: F, access: Access) -> F:
     view.__offhook_access__ = access  # type: ignore[attr-defined]
     return view
+
+
+def origin_allowed(origin: str, host: str) -> bool:
+    """Tell whether a page of *origin* may send to *host*: only our own pages may.
+
+    *origin* is the ``Origin`` header, *host* the ``Host`` that the browser used.
+    """
+    scheme, separator, authority = origin.lower().partition("://")
+    if not separator or scheme not in _PORTS:
+        return False
+    port = _PORTS[scheme]
+    return authority.removesuffix(port) == host.lower().removesuffix(port)
+
+
+def csrf_token(sign_in_id: int) -> str:
+    """Return what the forms of this sign-in carry, and what no other site can know."""
+    key = service(Config).secret.encode()
+    digest = hmac.digest(key, f"csrf:{sign_in_id}".encode(), "sha256")
+    return urlsafe_b64encode(digest[:24]).decode()
+
+
+def csrf_valid(sign_in_id: int, token: str) -> bool:
+    return hmac.compare_digest(csrf_token(sign_in_id).encode(), token.encode())
