@@ -14,6 +14,7 @@ from stevedore import DriverManager
 from stevedore.exception import NoMatches
 
 from core.errors import AppError
+from core.errors import DriverError as DriverError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -23,14 +24,6 @@ class UnknownDriver(AppError):
     status = 400
     code = "unknown-driver"
     message = "There is no driver {name} here."
-
-
-class DriverError(Exception):
-    """A driver could not do its work. ``retryable``: the same call may work later."""
-
-    def __init__(self, message: str, *, retryable: bool) -> None:
-        super().__init__(message)
-        self.retryable = retryable
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +78,7 @@ def available(kind: type[Driver]) -> list[str]:
     return sorted({point.name for point in entry_points(group=kind.group)})
 
 
-def load(
-    kind: type[D], name: str, settings: Mapping[str, Any], retry: Retry | None = None
-) -> D:
+def load(kind: type[D], name: str, settings: Mapping[str, Any], retry: Retry | None = None) -> D:
     """Return the driver *name* of *kind*, configured with *settings*."""
     try:
         manager: DriverManager[D] = DriverManager(

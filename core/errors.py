@@ -27,6 +27,14 @@ class AppError(Exception):
         return {"code": self.code, "message": message or str(self), "details": self.details}
 
 
+class DriverError(Exception):
+    """A driver could not do its work. ``retryable``: the same call may work later."""
+
+    def __init__(self, message: str, *, retryable: bool) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
 class BadInput(AppError):
     """``field`` names what was wrong, ``problem`` says how; neither repeats the value."""
 

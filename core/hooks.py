@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, ParamSpec, Ty
 
 import pluggy
 
-from core.errors import AppError, PluginBroken
+from core.errors import AppError, DriverError, PluginBroken
 from core.timelimit import within
 
 if TYPE_CHECKING:
@@ -103,7 +103,10 @@ async def _collect(steps: Sequence[Step], kwargs: dict[str, Any]) -> list[Answer
 
 
 def first(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[T | None]]:
-    """Ask in order until a plugin answers. A plugin that fails is passed over."""
+    """Ask in order until a plugin answers. A plugin that fails is passed over.
+
+    A ``DriverError`` is an answer too: the plugin works, but what it speaks to does not.
+    """
     return _specify(spec, _first)
 
 
@@ -111,6 +114,8 @@ async def _first(steps: Sequence[Step], kwargs: dict[str, Any]) -> Any:
     for hook, plugin, function, argnames, limit_s, report in steps:
         try:
             value = await within(limit_s, function(*[kwargs[name] for name in argnames]))
+        except DriverError:
+            raise
         except Exception as error:
             report(plugin, hook, error)
         else:

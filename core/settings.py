@@ -15,7 +15,7 @@ from core.errors import BadInput
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every plugin's settings. Each field has a default and a ``msgspec.Meta`` with
-    ``title`` and ``description`` (the unit stands there)."""
+    ``title`` and ``description`` (the unit stands there). ``extra={"secret": True}`` hides it."""
 
 
 S = TypeVar("S", bound=Settings)
@@ -23,7 +23,10 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """What an administrator sees of one setting. ``kind``: text, number, switch or choice."""
+    """What an administrator sees of one setting. ``kind``: text, secret, number, switch or choice.
+
+    A secret (``msgspec.Meta(extra={"secret": True})``) is never shown again once it is set.
+    """
 
     name: str
     kind: str
@@ -33,6 +36,8 @@ class FormField:
     choices: tuple[str, ...] = ()
     minimum: float | None = None
     maximum: float | None = None
+    secret: bool = False
+    """Never shown again once it is stored."""
 
 
 def check(kind: type[S], values: Mapping[str, Any]) -> S:
@@ -85,13 +90,14 @@ def _describe(field: msgspec.structs.FieldInfo, hint: Any) -> FormField:
         meta = next(extra for extra in extras if isinstance(extra, msgspec.Meta))
     return FormField(
         name=field.name,
-        kind=_kind(hint),
+        kind="secret" if (meta.extra or {}).get("secret") else _kind(hint),
         title=meta.title or field.name,
         description=meta.description or "",
         default=field.default,
         choices=_choices(hint),
         minimum=meta.ge,
         maximum=meta.le,
+        secret=bool((meta.extra or {}).get("secret")),
     )
 
 

@@ -26,7 +26,7 @@ class ChannelHooks:
         """A timeline event is stored and acknowledged. Used by: ``teamview`` (unread marks)."""
 
     @first
-    @limit(10)
+    @limit(45)
     async def deliver(self, tenant: TenantView, notice: Notice) -> Receipt | None:
         """Hand a notice to the channel it names; ``None``: not my channel.
 
