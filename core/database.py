@@ -37,7 +37,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Asgi = Callable[[Any, Any, Any], Awaitable[None]]
+Asgi = Callable[..., Coroutine[Any, Any, None]]
 
 ENGINES = {"sqlite": "core.engines.sqlite", "asyncpg": "core.engines.asyncpg"}
 PRAGMAS = {"synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": 10_000}
@@ -45,10 +45,14 @@ PRAGMAS = {"synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": 10_000}
 
 
 class HasModels(Protocol):
-    """What is needed of a plugin here. ``models`` is a module path; ``None``: no tables."""
+    """What is needed of a plugin here."""
 
-    name: Any
-    models: Any
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def models(self) -> str | None:
+        """The path of the module with its models; ``None``: no tables."""
 
 
 def orm_config(database_url: str, plugins: Sequence[HasModels]) -> dict[str, Any]:

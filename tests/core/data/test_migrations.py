@@ -341,7 +341,8 @@ def around(owner, name, before):
 if moment == "before the first statement":
     around(migrator._Executor, "_change", before=True)
 elif moment == "between two statements":
-    for owner in (BaseSchemaEditor, sqlite.SqliteSchemaEditor, schema_editor.SafeSqliteSchemaEditor):
+    editors = (BaseSchemaEditor, sqlite.SqliteSchemaEditor, schema_editor.SafeSqliteSchemaEditor)
+    for owner in editors:
         if "_run_sql" in vars(owner):
             around(owner, "_run_sql", before=False)
 elif moment == "after the tables, before the note":
