@@ -15,7 +15,8 @@ from core.errors import BadInput
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every plugin's settings. Each field has a default and a ``msgspec.Meta`` with
-    ``title`` and ``description`` (the unit stands there). ``extra={"secret": True}`` hides it."""
+    ``title`` and ``description`` (the unit stands there). ``extra={"secret": True}`` hides it.
+    """
 
 
 S = TypeVar("S", bound=Settings)
@@ -23,9 +24,9 @@ S = TypeVar("S", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class FormField:
-    """What an administrator sees of one setting. ``kind``: text, secret, number, switch or choice.
+    """What an administrator sees of one setting. ``kind``: text, number, switch or choice.
 
-    A secret (``msgspec.Meta(extra={"secret": True})``) is never shown again once it is set.
+    A ``secret`` is never shown again once it is set.
     """
 
     name: str
@@ -90,7 +91,7 @@ def _describe(field: msgspec.structs.FieldInfo, hint: Any) -> FormField:
         meta = next(extra for extra in extras if isinstance(extra, msgspec.Meta))
     return FormField(
         name=field.name,
-        kind="secret" if (meta.extra or {}).get("secret") else _kind(hint),
+        kind=_kind(hint),
         title=meta.title or field.name,
         description=meta.description or "",
         default=field.default,
