@@ -5,7 +5,7 @@ from __future__ import annotations
 from core.rendering.assets import Assets
 from core.rendering.headers import nonce, security_headers
 from core.rendering.navigation import Entry
-from core.rendering.pages import Page, Rendering, install, render, render_fragment
+from core.rendering.pages import Page, Rendering, error_page, install, render, render_fragment
 from core.rendering.slots import Slots
 from core.rendering.themes import Theme, Themes, installed_themes
 from core.rendering.words import Words
@@ -19,6 +19,7 @@ __all__ = [
     "Theme",
     "Themes",
     "Words",
+    "error_page",
     "install",
     "installed_themes",
     "nonce",

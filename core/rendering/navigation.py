@@ -28,7 +28,7 @@ def allowed(permission: str | None) -> bool:
     if permission is None:
         return True
     principal = g.get("principal")
-    return principal is not None and principal.may(permission)
+    return principal is not None and principal.may(g.tenant, permission)
 
 
 def entries(offered: Iterable[tuple[str, str, NavItem]]) -> list[Entry]:

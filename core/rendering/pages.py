@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from markupsafe import Markup
 from quart import Quart, current_app, g, request
 
 from core import i18n
+from core.errors import AppError
 from core.i18n import catalogs
 from core.i18n.context import lookup, lookup_plural
 from core.i18n.formats import FILTERS
@@ -147,14 +150,18 @@ def _prepare(environment: Environment, rendering: Rendering) -> None:
     environment.add_extension("jinja2.ext.i18n")
     environment.newstyle_gettext = True  # type: ignore[attr-defined]
     environment.filters |= FILTERS
+    environment.filters |= {"tone": tone, "initials": initials}
     environment.globals |= {
         "slots": Slots(),
         "rendering": rendering,
         "nonce": headers.nonce,
         "asset": rendering.url,
         "allowed": navigation.allowed,
-        "csrf_token": lambda: g.get("csrf_token", ""),
+        "csrf_token": lambda: g.get("csrf", ""),
         "chosen_appearance": lambda: _one_of(request.cookies.get("theme"), ("light", "dark")),
+        "now": lambda: datetime.now(UTC),
+        "now_ms": lambda: int(time.time() * 1000),
+        "empty_set": frozenset(),
         "language": lambda: i18n.current().language,
         "zone": lambda: i18n.current().timezone,
         "text_direction": i18n.text_direction,
@@ -210,6 +217,37 @@ async def render_fragment(template: str, **context: Any) -> str:
     values = {"tenant": g.get("tenant"), "principal": g.get("principal")} | context
     await current_app.update_template_context(values)
     return await rendering.environment().get_template(template).render_async(values)
+
+
+async def error_page(error: AppError) -> str:
+    """Render *error* for people: in their language, with its code, without details."""
+    titles = {
+        401: i18n.gettext("Please sign in"),
+        403: i18n.gettext("Not allowed"),
+        404: i18n.gettext("Not found"),
+        413: i18n.gettext("Too large"),
+        429: i18n.gettext("Too many attempts"),
+        503: i18n.gettext("Out of order"),
+    }
+    default = i18n.gettext("That did not work")
+    if error.status >= 500:
+        default = i18n.gettext("Something went wrong")
+    page = Page(titles.get(error.status, default), kind="plain")
+    message = i18n.translate_error(error)
+    return await render("core/error.html", page, error=error, message=message)
+
+
+def tone(name: str) -> int:
+    """Return which of eight colours stands for *name*; ``tone()`` in ui.js says the same."""
+    value = 7
+    for character in name:
+        value = (value * 31 + ord(character)) % 9973
+    return value % 8
+
+
+def initials(name: str) -> str:
+    words = [word for word in name.split() if word[:1].isalnum()]
+    return "".join(word[0] for word in words[:2]).upper() or "?"
 
 
 def language_name(language: str) -> str:

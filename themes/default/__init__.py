@@ -1,0 +1,1 @@
+"""The look every other theme starts from."""

@@ -1,0 +1,1 @@
+"""Evening colours: the default theme with a warmer hue and rounder corners."""
