@@ -236,8 +236,6 @@ async def _refuse_broken_references(connection: BaseDBAsyncClient, migration: st
 async def _opened(database_url: str, plugins: Sequence[HasModels]) -> AsyncIterator[_Executor]:
     config = orm_config(database_url, plugins)
     connection = connection_config(database_url, _MIGRATING_PRAGMAS)
-    if connection["credentials"].get("file_path") == ":memory:":
-        raise ValueError("a database in memory would be gone after its migration")
     config["connections"]["default"] = connection
     claim_dialect(connection["engine"])
     async with TortoiseContext() as context:
@@ -248,6 +246,8 @@ async def _opened(database_url: str, plugins: Sequence[HasModels]) -> AsyncItera
 @asynccontextmanager
 async def _migrating(database_url: str, plugins: Sequence[HasModels]) -> AsyncIterator[_Executor]:
     credentials = connection_config(database_url)["credentials"]
+    if credentials.get("file_path") == ":memory:":
+        raise ValueError("a database in memory would be gone after its migration")
     lock = _file_lock if "file_path" in credentials else _server_lock
     async with lock(credentials), _opened(database_url, plugins) as executor:
         yield executor
