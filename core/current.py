@@ -41,3 +41,7 @@ class Services(dict[type, Any]):
             yield
         finally:
             _services.reset(token)
+
+    def enter(self) -> None:
+        """Bind for the rest of the current context; for ``contextvars.Context.run``."""
+        _services.set(self)
