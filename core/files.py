@@ -60,6 +60,7 @@ async def add(
     session = await Session.get_or_none(tenant_id=tenant.id, id=session_id)
     if session is None:
         raise NotFound
+    await tenant.hooks.accept_file(tenant=tenant, session_id=session_id, by=by)
     await _check_space(tenant, 0)
     key = new_key(tenant.id)
     # Written ahead, so that bytes without a record cannot stay: not even after a crash.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.hooks import event, first, fold, limit
+from core.hooks import demand, event, first, fold, limit
 
 if TYPE_CHECKING:
+    from uuid import UUID
+
     from core.tenancy import TenantView
-    from core.values import Notice, Receipt, StoredEvent
+    from core.values import Actor, Notice, Receipt, StoredEvent
 
 
 class ChannelHooks:
@@ -19,6 +21,14 @@ class ChannelHooks:
 
         Runs on the sender's socket for every message: stay under 10 ms. Used by: ``chat``
         (invisible control characters are taken out).
+        """
+
+    @demand
+    @limit(0.25)
+    async def accept_file(self, tenant: TenantView, session_id: UUID, by: Actor) -> None:
+        """Decide whether *by* may add a file to the session; asked before its bytes are read.
+
+        Raise a subclass of ``Refused`` or ``Conflict`` to say no. Used by: ``chat``.
         """
 
     @event
