@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 
 class BadConfig(Exception):
@@ -17,7 +18,9 @@ class BadConfig(Exception):
 class Config:
     """The operator's settings. Each field is the variable ``OFFHOOK_<NAME>``."""
 
-    data_dir: Path = field(default=Path("var"), metadata={"help": "Folder for database, files and outbox."})
+    data_dir: Path = field(
+        default=Path("var"), metadata={"help": "Folder for database, files and outbox."}
+    )
     database_url: str = field(
         default="", metadata={"help": "sqlite:///… or postgres://…; default: SQLite in data_dir."}
     )
@@ -39,28 +42,32 @@ class Config:
         default=0, metadata={"help": "How many proxies in front of us set X-Forwarded-*."}
     )
     secret: str = field(
-        default="", metadata={"help": "Key of links and tickets, 32+ characters; default: made in data_dir.", "secret": True}
+        default="",
+        metadata={
+            "help": "Key of links and tickets, 32+ characters; default: made in data_dir.",
+            "secret": True,
+        },
     )
     max_upload_mb: int = field(default=25, metadata={"help": "Largest file, in megabytes."})
     demo: bool = field(default=False, metadata={"help": "Make two demo tenants at start."})
     dev: bool = field(default=False, metadata={"help": "Show failing slots; no template cache."})
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] | None = None, **overrides: object) -> Config:
+    def from_env(cls, env: Mapping[str, str] | None = None, **overrides: Any) -> Config:
         """Read the variables; *overrides* win. Raises ``BadConfig`` with the variable's name."""
         env = os.environ if env is None else env
         known = {f"OFFHOOK_{f.name.upper()}": f for f in fields(cls)}
         for name in env:
             if name.startswith("OFFHOOK_") and name not in known and name not in _ELSEWHERE:
                 raise BadConfig(f"{name} is not a setting of Offhook")
-        values: dict[str, object] = {
+        values: dict[str, Any] = {
             f.name: _parse(name, env[name], f.type) for name, f in known.items() if name in env
         }
-        return cls(**values | overrides)._completed()  # type: ignore[arg-type]
+        return cls(**values | overrides)._completed()
 
     def _completed(self) -> Config:
         data_dir = self.data_dir.resolve()
-        changes: dict[str, object] = {"data_dir": data_dir}
+        changes: dict[str, Any] = {"data_dir": data_dir}
         if not self.database_url:
             changes["database_url"] = f"sqlite://{data_dir / 'offhook.sqlite3'}"
         if not self.public_url:
@@ -69,7 +76,7 @@ class Config:
             changes["secret"] = _kept_secret(data_dir / "secret")
         elif len(self.secret) < 32:
             raise BadConfig("OFFHOOK_SECRET needs at least 32 characters")
-        return Config(**{f.name: changes.get(f.name, getattr(self, f.name)) for f in fields(self)})
+        return replace(self, **changes)
 
 
 _ELSEWHERE = frozenset({"OFFHOOK_TRACE_HOOKS"})

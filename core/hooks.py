@@ -11,7 +11,7 @@ import inspect
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, ParamSpec, TypeVar, cast
 
 import pluggy
@@ -48,14 +48,14 @@ class Step(NamedTuple):
 
     hook: str
     plugin: str
-    function: Callable[..., Awaitable[Any]]
+    function: Callable[..., Coroutine[Any, Any, Any]]
     argnames: tuple[str, ...]
     limit_s: float
     report: Callable[[str, str, BaseException | None], None]
 
     async def run(self, kwargs: Mapping[str, Any]) -> Any:
         """Call the plugin. What it raises on purpose passes; the rest is ``PluginBroken``."""
-        coroutine = cast("Any", self.function(*[kwargs[name] for name in self.argnames]))
+        coroutine = self.function(*[kwargs[name] for name in self.argnames])
         try:
             return await within(self.limit_s, coroutine)
         except AppError:
@@ -77,11 +77,11 @@ def event(spec: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
 
 
 async def _event(steps: Sequence[Step], kwargs: dict[str, Any]) -> None:
-    for _, plugin, function, argnames, limit_s, report in steps:
+    for hook, plugin, function, argnames, limit_s, report in steps:
         try:
             await within(limit_s, function(*[kwargs[name] for name in argnames]))
         except Exception as error:
-            report(plugin, steps[0].hook, error)
+            report(plugin, hook, error)
 
 
 def collect(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[list[Answer[T]]]]:
@@ -157,11 +157,10 @@ async def _demand(steps: Sequence[Step], kwargs: dict[str, Any]) -> list[Answer[
 KINDS: Final = (event, collect, first, fold, demand)
 
 
-def _specify(spec: Any, run: Kind) -> Any:
-    spec.run = run
-    spec.kind = run.__name__.removeprefix("_")
-    if not hasattr(spec, "limit_s"):
-        spec.limit_s = DEFAULT_LIMIT_S
+def _specify(spec: Callable[P, Any], run: Kind) -> Callable[P, Awaitable[Any]]:
+    facts: Any = spec
+    facts.run, facts.kind = run, run.__name__.removeprefix("_")
+    facts.limit_s = getattr(facts, "limit_s", DEFAULT_LIMIT_S)
     return _mark(spec)
 
 
@@ -290,7 +289,7 @@ class Hooks:
             self._narrowed.clear()
 
 
-def _refuses(plugin: str) -> Callable[[], Awaitable[None]]:
+def _refuses(plugin: str) -> Callable[[], Coroutine[Any, Any, None]]:
     async def refuse() -> None:
         raise PluginBroken(plugin=plugin)
 

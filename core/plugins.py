@@ -98,7 +98,7 @@ class MessageType:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One client message, checked. ``key`` is the client's id for it: sending twice does it once."""
+    """One client message, checked. ``key``: the client's id; sending twice does it once."""
 
     tenant: TenantView
     principal: Principal
@@ -220,7 +220,7 @@ def discover(extra: tuple[Plugin, ...] = ()) -> Registry:
     manager: NamedExtensionManager[Any] = NamedExtensionManager(
         GROUP, sorted(points), invoke_on_load=True, on_load_failure_callback=failed
     )
-    loaded = {extension.name: extension.obj for extension in manager}
+    loaded: dict[str, Plugin] = {extension.name: extension.obj for extension in manager}
     for plugin in extra:
         if plugin.name in loaded:
             raise BadPlugin(f"plugin {plugin.name} is there twice")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
 
@@ -16,8 +16,9 @@ from core.config import Config
 from core.current import service
 from core.errors import NotFound, UnknownPlugin
 from core.hooks import Hooks, TenantHooks
-from core.models import Domain, Plan, PluginSwitch, Setting, Tenant
+from core.models import Domain, PluginSwitch, Setting, Tenant
 from core.plugins import Registry
+from core.scoping import across_tenants
 from core.settings import Settings
 
 CHANGED = "tenant"
@@ -109,7 +110,9 @@ class Tenancy:
         if kind == "slug":
             found = await _ids(Tenant.filter(slug=value))
         else:
-            found = await across_tenants(Domain).filter(host=value).values_list("tenant_id", flat=True)
+            found = (
+                await across_tenants(Domain).filter(host=value).values_list("tenant_id", flat=True)
+            )
         if not found:
             return None
         self._ids[key] = found[0]
@@ -122,7 +125,7 @@ class Tenancy:
         off = await PluginSwitch.filter(tenant_id=tenant_id).values_list("plugin", flat=True)
         hosts = await Domain.filter(tenant_id=tenant_id).order_by("-is_primary", "id")
         stored = await Setting.filter(tenant_id=tenant_id)
-        planned = self._registry.closure(frozenset(cast("Plan", row.plan).plugins))
+        planned = self._registry.closure(frozenset(row.plan.plugins))
         view = TenantView(
             id=row.id,
             account_id=cast("Any", row).account_id,
@@ -130,7 +133,7 @@ class Tenancy:
             name=row.name,
             enabled=self._registry.closure(planned - set(cast("list[str]", off))),
             planned=planned,
-            limits=cast("Plan", row.plan).limits,
+            limits=row.plan.limits,
             languages=tuple(row.languages) or ("en",),
             timezone=row.timezone,
             theme=row.theme,
@@ -161,7 +164,7 @@ class Tenancy:
         await Tenant.filter(id=tenant_id).update(version=F("version") + 1)
         version = (await Tenant.get(id=tenant_id)).version
         self.forget(tenant_id, version)
-        await self._bus.publish(CHANGED, {"tenant": tenant_id, "version": version})
+        await self._bus.publish(CHANGED, {"tenant": tenant_id, "version": version}, everywhere=True)
         return await self.get(tenant_id)
 
     async def switch(self, tenant_id: int, plugin: str, *, on: bool) -> TenantView:
@@ -182,5 +185,5 @@ class Tenancy:
         return await self.touch(tenant_id)
 
 
-async def _ids(query: Iterable[Any] | Any) -> list[int]:
+async def _ids(query: Any) -> list[int]:
     return cast("list[int]", await query.values_list("id", flat=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Generator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 T = TypeVar("T")
 
@@ -18,9 +18,9 @@ async def within(limit_s: float, coroutine: Coroutine[Any, Any, T]) -> T:
     try:
         waiting_for = coroutine.send(None)
     except StopIteration as done:
-        return done.value  # type: ignore[no-any-return]
+        return cast(T, done.value)
     async with asyncio.timeout(limit_s):
-        return await _Rest(coroutine, waiting_for)
+        return cast(T, await _Rest(coroutine, waiting_for))
 
 
 class _Rest:

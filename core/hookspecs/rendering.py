@@ -21,6 +21,13 @@ class RenderingHooks:
         """A button for one session, on its page and in its row. Used by: ``notify``."""
 
     @collect
+    async def desk_list(self, session: Session) -> Fragment | None:
+        """The left column of the agent's session page: how to get to the other sessions.
+
+        Used by: ``teamview``.
+        """
+
+    @collect
     async def session_main(self, session: Session) -> Fragment | None:
         """The middle of the agent's session page. Used by: ``chat``."""
 

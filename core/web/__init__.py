@@ -1,1 +1,53 @@
 """What core answers over HTTP and WebSocket."""
+
+from __future__ import annotations
+
+from core.i18n import gettext_noop as _
+from core.plugins import NavItem
+from core.web import (
+    account,
+    administration,
+    assets,
+    files,
+    health,
+    home,
+    sessions,
+    sign_in,
+    socket,
+    users,
+    visit,
+)
+
+BLUEPRINTS = (
+    home.blueprint,
+    assets.blueprint,
+    sign_in.blueprint,
+    account.blueprint,
+    users.blueprint,
+    administration.blueprint,
+    sessions.blueprint,
+    visit.blueprint,
+    files.blueprint,
+    health.blueprint,
+    socket.blueprint,
+)
+NAV = (
+    NavItem("users.index", _("Users"), "users", "core.user.manage", order=80, admin=True),
+    NavItem(
+        "administration.features",
+        _("Features"),
+        "puzzle",
+        "core.plugin.manage",
+        order=81,
+        admin=True,
+    ),
+    NavItem(
+        "administration.entry_points",
+        _("Entry points"),
+        "door-open",
+        "core.setting.manage",
+        order=82,
+        admin=True,
+    ),
+    NavItem("account.audit", _("Audit log"), "history", "core.audit.view", order=89, admin=True),
+)
