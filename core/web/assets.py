@@ -7,6 +7,7 @@ from typing import Final
 
 from quart import Blueprint, Response, current_app, g, send_file
 
+from core.access import public
 from core.errors import NotFound
 from core.rendering import Rendering
 
@@ -21,6 +22,7 @@ _TYPES: Final = {
 
 
 @blueprint.get("/static/<owner>/<version>/<path:path>")
+@public
 async def file(owner: str, version: str, path: str) -> Response:
     """Send a file of core, a theme or an enabled plugin. An old *version* gets the new file."""
     rendering: Rendering = current_app.extensions["rendering"]

@@ -2,34 +2,37 @@
 
 from __future__ import annotations
 
-from quart import Response, g, request
+from typing import Final
+
+from quart import Quart, Response, g, request
 
 from core import i18n
 
-COOKIE = "lang"
+COOKIE: Final = "lang"
+EVERYWHERE: Final = ("en", "es", "ru", "zh-Hans")
+"""What pages without a tenant can be shown in."""
+
+
+def install(app: Quart) -> None:
+    """Let *app* speak its reader's language; after the guard, which finds out who that is."""
+    app.before_request(speak)
+    app.after_request(remember_language)
 
 
 async def speak() -> None:
-    """Before a request: once tenant and person are known, choose the language for them.
-
-    ``g.person_language`` is what the record of the agent or customer says, if there is one.
-    """
-    tenant = g.get("tenant")
-    if tenant is None:
-        languages: tuple[str, ...] = ("en", "es", "ru", "zh-Hans")
-        timezone = "UTC"
-    else:
-        languages, timezone = tenant.languages, tenant.timezone
+    """Choose the language of this request: what was asked for, the person's, the browser's."""
+    tenant, principal = g.get("tenant"), g.get("principal")
+    languages = tenant.languages if tenant else EVERYWHERE
     asked = request.args.get("lang")
     g.language_chosen = i18n.best_match(asked, languages) if asked else None
     language = i18n.choose_language(
         languages,
         languages[0],
         explicit=(asked, request.cookies.get(COOKIE)),
-        preferred=g.get("person_language"),
+        preferred=principal.language if principal else None,
         accept=request.headers.get("Accept-Language", ""),
     )
-    i18n.switch(i18n.Context(language, timezone))
+    i18n.switch(i18n.Context(language, tenant.timezone if tenant else "UTC"))
 
 
 async def remember_language(response: Response) -> Response:
