@@ -34,6 +34,18 @@ class WrongPassword(AppError):
     message = "The old password is wrong."
 
 
+class SamePassword(AppError):
+    status = 400
+    code = "same-password"
+    message = "The new password must differ from the old one."
+
+
+class PasswordsDiffer(AppError):
+    status = 400
+    code = "passwords-differ"
+    message = "The two new passwords are not the same."
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What somebody at the sign-in page says. ``device``: the cookie of ``known_device``."""
@@ -69,8 +81,8 @@ async def authenticate(tenant_id: int, attempt: Attempt) -> User:
     return user
 
 
-async def change_password(principal: Principal, old: str, new: str) -> None:
-    """Set a new password; the user's other sign-ins and his unused links end."""
+async def change_password(principal: Principal, old: str, new: str) -> User:
+    """Set a new password. All sign-ins of the user end, this one too: begin a new one."""
     tenant_id, user_id = principal.tenant_id, principal.user_id
     who = f"user:{user_id}"
     await take(tenant_id, ACCOUNT, who)
@@ -78,17 +90,18 @@ async def change_password(principal: Principal, old: str, new: str) -> None:
     if not await passwords.matches(user.password_hash, old):
         raise WrongPassword
     await give_back(tenant_id, ACCOUNT, who)
-    passwords.check_strength(new, (user.name, user.email))
     if new == old:
-        raise passwords.WeakPassword(reason="")
+        raise SamePassword
+    passwords.check_strength(new, (user.name, user.email))
     await _store(user, new)
-    await password_changed(user, principal.actor, keep=principal.sign_in_id)
+    await end_all(user, principal.actor)
+    return user
 
 
-async def password_changed(user: User, by: Actor, keep: int | None = None) -> None:
-    """End what the former password opened, but the sign-in *keep*; note it in the audit log."""
+async def end_all(user: User, by: Actor) -> None:
+    """End what the former password opened, links included; note it in the audit log."""
     await withdraw(user.tenant_id, user.id)
-    await sign_ins.end_others(user.tenant_id, user.id, keep)
+    await sign_ins.end_others(user.tenant_id, user.id)
     await audit.write(user.tenant_id, by, "core.password_changed", subject=f"user:{user.id}")
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 from quart import Request, Response, Websocket, g, has_request_context, request
 from tortoise.expressions import Q
 
-from core import throttle
+from core import password_links, throttle
 from core.access import CUSTOMER, USER, Principal
 from core.bus import Bus
 from core.current import service
@@ -37,7 +37,8 @@ KEPT: Final = timedelta(days=30)
 
 
 def connect() -> None:
-    """Have the ended ones swept out once an hour."""
+    """Announce the jobs: mailing password links, and sweeping out hourly what is over."""
+    password_links.connect()
     service(Jobs).register(JobType("core.sweep_sign_ins", _sweep, cron_s=3600))
 
 
@@ -108,6 +109,13 @@ async def of_user(tenant_id: int, user_id: int) -> list[SignIn]:
     """Return the user's live sign-ins, the latest seen first."""
     query = SignIn.filter(_live(), tenant_id=tenant_id, user_id=user_id)
     return await query.order_by("-seen_at", "-id")
+
+
+async def last_seen(tenant_id: int) -> dict[int, datetime]:
+    """Return when each user with a live sign-in made a request."""
+    query = SignIn.filter(_live(), tenant_id=tenant_id, user_id__not_isnull=True)
+    rows = await query.order_by("seen_at").values_list("user_id", "seen_at")
+    return dict(cast("list[tuple[int, datetime]]", rows))
 
 
 async def _row(tenant_id: int, token: str) -> SignIn | None:
@@ -205,15 +213,7 @@ def is_bearer(asked: Request | Websocket) -> bool:
 
 
 def set_cookie(response: Response, token: str, *, visit: bool = False) -> None:
-    response.set_cookie(
-        _cookie(request, visit=visit),
-        token,
-        max_age=LASTS,
-        path=_path(request),
-        secure=_is_secure(request),
-        httponly=True,
-        samesite="Lax",
-    )
+    _set(response, _cookie(request, visit=visit), token, LASTS)
 
 
 def delete_cookie(response: Response, *, visit: bool = False) -> None:
@@ -226,12 +226,36 @@ def delete_cookie(response: Response, *, visit: bool = False) -> None:
     )
 
 
+def device_of(asked: Request) -> str:
+    """Return what ``set_device`` left in this browser, or nothing."""
+    return asked.cookies.get(_name(asked) + "_device", "")
+
+
+def set_device(response: Response, value: str) -> None:
+    """Remember for a year that somebody signed in here; it signs nobody in."""
+    _set(response, _name(request) + "_device", value, timedelta(days=365))
+
+
+def _set(response: Response, name: str, value: str, lasts: timedelta) -> None:
+    response.set_cookie(
+        name,
+        value,
+        max_age=lasts,
+        path=_path(request),
+        secure=_is_secure(request),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
 def _cookie(asked: Request | Websocket, *, visit: bool) -> str:
+    return _name(asked) + ("_visit" if visit else "")
+
+
+def _name(asked: Request | Websocket) -> str:
     if _path(asked) != "/":
-        name = f"offhook_{g.tenant.slug}"
-    else:
-        name = "__Host-offhook" if _is_secure(asked) else "offhook"
-    return f"{name}_visit" if visit else name
+        return f"offhook_{g.tenant.slug}"
+    return "__Host-offhook" if _is_secure(asked) else "offhook"
 
 
 def _path(asked: Request | Websocket) -> str:

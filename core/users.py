@@ -99,6 +99,12 @@ async def change(tenant: TenantView, user_id: int, by: Actor, values: dict[str, 
     return await get(tenant.id, user_id)
 
 
+async def choose_language(tenant: TenantView, user_id: int, language: str) -> None:
+    """What a user chooses for himself; empty: whatever his browser says."""
+    values = _checked(tenant, {"language": language})
+    await User.filter(tenant_id=tenant.id, id=user_id).update(**values)
+
+
 async def delete(tenant: TenantView, user_id: int, by: Actor, successor_id: int | None) -> None:
     """Take the user's access away. What he did stays; his open sessions get a new owner.
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
-from quart import request
+from quart import Response, make_response, request
 
-from core.errors import BadInput
+from core.errors import AppError, BadInput
 from core.i18n import gettext as _
 from core.web.guard import CSRF_FIELD
 
@@ -34,6 +34,14 @@ def given(form: msgspec.Struct) -> dict[str, Any]:
     """Return only the fields that were sent."""
     values = {name: getattr(form, name) for name in form.__struct_fields__}
     return {name: value for name, value in values.items() if value is not msgspec.UNSET}
+
+
+async def shown_again(html: str, error: AppError) -> Response:
+    """Answer with the form once more, for people; the status is the one programs get."""
+    response = cast("Response", await make_response(html, error.status))
+    if "retry_s" in error.details:
+        response.headers["Retry-After"] = str(error.details["retry_s"])
+    return response
 
 
 async def _values() -> dict[str, Any]:

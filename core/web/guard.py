@@ -67,7 +67,7 @@ async def _guard_request() -> ResponseReturnValue | None:
         return None
     await _identify(request, access)
     if request.method not in SAFE:
-        await _check_sender()
+        await _check_sender(access)
     try:
         _check(access)
     except NotSignedIn:
@@ -143,10 +143,11 @@ def _speak(asked: Request | Websocket) -> None:
         i18n.switch(i18n.Context(found, g.tenant.timezone))
 
 
-async def _check_sender() -> None:
-    """Let a change through only from a page of ours that belongs to the same sign-in.
+async def _check_sender(access: Access) -> None:
+    """Let a change through only from a page of ours, and one of the same sign-in.
 
-    A Bearer token is no cookie: no other site can make a browser send it.
+    A public view works without a sign-in, so there the page's origin is all that counts. A
+    Bearer token is no cookie: no other site can make a browser send it.
     """
     if g.principal is not None and sign_ins.is_bearer(request):
         return
@@ -157,7 +158,9 @@ async def _check_sender() -> None:
         ours = origin_allowed(origin, request.host)
     if not ours:
         raise BadOrigin
-    if g.principal is not None and not csrf_valid(g.principal.sign_in_id, await _sent_token()):
+    if not access.kinds or g.principal is None:
+        return
+    if not csrf_valid(g.principal.sign_in_id, await _sent_token()):
         raise BadOrigin
 
 
