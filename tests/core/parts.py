@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from core import files, hookspecs
+from core import files, hookspecs, privacy
 from core.bus import Bus
 from core.config import Config
 from core.current import Services
@@ -88,6 +88,7 @@ async def started(
             if schema:
                 await database.context.generate_schemas()
             files.connect()
+            privacy.connect()
             await services[Timeline].start(database)
             yield Parts(services, database, clock)
         finally:

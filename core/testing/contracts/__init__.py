@@ -1,0 +1,1 @@
+"""What every plugin and every driver must keep to: ``pytest --pyargs core.testing.contracts``."""
