@@ -172,7 +172,7 @@ class Postgres:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+def postgres() -> Iterator[Postgres]:
     folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)
     binary = program("initdb", "postgresql", *map(str, folders))
     with _reachable_folder("postgres") as folder:
@@ -345,13 +345,21 @@ class DebianMail:
 
 
 @pytest.fixture(scope="session")
-def debian_mail(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DebianMail]:
+def open_smtpd() -> Iterator[DebianMail]:
     """OpenSMTPD on a free port. It takes root to run; its fixed folders are hidden by ours."""
     binary = program("smtpd", "opensmtpd")
     if os.geteuid() != 0:
         pytest.fail("OpenSMTPD can only be started by root", pytrace=False)
     with _reachable_folder("smtp") as folder:
         yield from _open_smtpd(binary, folder)
+
+
+@pytest.fixture
+def debian_mail(open_smtpd: DebianMail) -> DebianMail:
+    """OpenSMTPD with an empty maildir."""
+    for path in open_smtpd.maildir.glob("new/*"):
+        path.unlink()
+    return open_smtpd
 
 
 def _open_smtpd(binary: str, folder: Path) -> Iterator[DebianMail]:
