@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from quart import Quart, g, has_request_context, request, websocket
 
-from core import files, hookspecs, rendering, sessions, sign_ins
+from core import files, hookspecs, privacy, rendering, sessions, sign_ins
 from core.bus import Bus
 from core.config import Config
 from core.current import Services
@@ -23,6 +23,7 @@ from core.storage import Storage, open_storage
 from core.tenancy import Tenancy, TenantView
 from core.timeline import Timeline
 from core.web import BLUEPRINTS, NAV, guard, language, problems
+from core.web.files import UploadRequest
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -30,6 +31,7 @@ Asgi = Callable[[Any, Any, Any], Awaitable[None]]
 def create_app(config: Config, *, extra: tuple[Plugin, ...] = (), work: bool = True) -> Quart:
     """Return the application. *extra*: plugins no distribution announces. *work*: run jobs."""
     app = Quart("core", static_folder=None)
+    app.request_class = UploadRequest
     app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
     registry = discover(extra)
     hooks = Hooks(*hookspecs.ALL)
@@ -80,6 +82,7 @@ def _connect_parts(services: Services) -> None:
         sessions.connect()
         sign_ins.connect()
         files.connect()
+        privacy.connect()
 
 
 def _live(app: Quart, config: Config, registry: Registry, services: Services, work: bool) -> None:
