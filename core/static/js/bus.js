@@ -96,7 +96,7 @@ export class Bus extends EventTarget {
 
   /**
    * Listen to a topic; returns a function that stops.
-   * handlers: onEvent(event), onSnapshot(snapshot, v), onDelta({set, gone}, v), onState(state), onError(error).
+   * handlers: onEvent(event), onSignal(event) for what passes and is not kept, onSnapshot(snapshot, v), onDelta({set, gone}, v), onState(state), onError(error).
    * after: the last n already known; without it only what is new from now on.
    */
   subscribe(name, handlers, { after } = {}) {
@@ -109,9 +109,11 @@ export class Bus extends EventTarget {
     return () => this.#unsubscribe(name, topic, subscription);
   }
 
-  /** Send a message; resolves with the server's answer, rejects with BusError. Survives a break. */
-  send(type, topic, data = {}) {
-    const id = uuid();
+  /**
+   * Send a message; resolves with the server's answer, rejects with BusError. Survives a break.
+   * id: of an earlier try that was never answered; sent again under it, it is kept only once.
+   */
+  send(type, topic, data = {}, { id = uuid() } = {}) {
     const frame = JSON.stringify({ id, op: 'send', type, topic, data });
     return new Promise((resolve, reject) => {
       if (this.state === 'signed-out') {
@@ -263,7 +265,13 @@ export class Bus extends EventTarget {
     } else if (frame.topic && 'n' in frame) this.#event(frame);
     else if (frame.topic && 'snapshot' in frame) this.#snapshot(frame);
     else if (frame.topic && 'delta' in frame) this.#delta(frame);
+    else if (frame.topic && frame.type) this.#signal(frame);
     else if (frame.id) this.#answer(frame);
+  }
+
+  #signal(frame) {
+    const topic = this.#topics.get(frame.topic);
+    for (const { handlers } of topic?.subscriptions ?? []) handlers.onSignal?.(frame);
   }
 
   #answer({ id, ok, error }) {
