@@ -8,6 +8,7 @@ from core.web import (
     account,
     administration,
     assets,
+    audit_log,
     files,
     health,
     home,
@@ -24,6 +25,7 @@ BLUEPRINTS = (
     sign_in.blueprint,
     account.blueprint,
     users.blueprint,
+    audit_log.blueprint,
     administration.blueprint,
     sessions.blueprint,
     visit.blueprint,
@@ -49,5 +51,5 @@ NAV = (
         order=82,
         admin=True,
     ),
-    NavItem("account.audit", _("Audit log"), "history", "core.audit.view", order=89, admin=True),
+    NavItem("audit.index", _("Audit log"), "history", "core.audit.view", order=89, admin=True),
 )
