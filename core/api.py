@@ -27,6 +27,7 @@ from core.errors import (
     TooMany,
 )
 from core.events import event_lines
+from core.events import CORE_EVENTS
 from core.hooks import hookimpl
 from core.i18n import (
     Context,
@@ -39,6 +40,8 @@ from core.i18n import (
     translate_error,
     using,
 )
+from core.invitations import SessionOver, new_link
+from core.invitations import is_open as is_link_open
 from core.jobs import enqueue
 from core.lifecycle import OPEN, Channel, EndReason, IllegalMove, SessionState
 from core.models import (
@@ -105,6 +108,7 @@ from core.values import (
 )
 
 __all__ = [
+    "CORE_EVENTS",
     "ONCE",
     "OPEN",
     "SYSTEM",
@@ -154,6 +158,7 @@ __all__ = [
     "Registry",
     "Retry",
     "Session",
+    "SessionOver",
     "SessionState",
     "Settings",
     "StateTopic",
@@ -189,8 +194,10 @@ __all__ = [
     "in_room",
     "invitation_of",
     "invite",
+    "is_link_open",
     "link_url",
     "load",
+    "new_link",
     "ngettext",
     "permitted",
     "places",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -12,6 +13,7 @@ from uuid import UUID, uuid4
 
 from tortoise.expressions import F
 
+from core.access import Principal
 from core.config import Config
 from core.current import service
 from core.errors import AppError, BadInput, LimitReached, NotFound, Refused
@@ -25,13 +27,14 @@ from core.models import (
     Session,
     User,
 )
-from core.realtime import publish_state
+from core.realtime import Realtime, publish_state
 from core.tenancy import TenantView
 from core.timeline import Timeline
 from core.values import SYSTEM, Actor, Arrival, Draft
 
 LINK_LASTS = timedelta(days=30)
 PRIORITIES = range(-2, 3)
+InvitedToo = Callable[[Session, Invitation], Awaitable[None]]
 
 
 class LinkGone(AppError):
@@ -81,13 +84,13 @@ def link_url(tenant: TenantView, invitation_id: UUID) -> str:
     return f"{tenant.url}/v/{link_token(invitation_id)}"
 
 
-def _hash(token: str) -> str:
+def token_hash(token: str) -> str:
     return sha256(token.encode()).hexdigest()
 
 
 async def open_link(tenant: TenantView, token: str) -> Invitation:
     """Return the invitation of *token*, marking its first opening; ``LinkGone`` or ``NotFound``."""
-    found = await Invitation.get_or_none(tenant_id=tenant.id, token_hash=_hash(token))
+    found = await Invitation.get_or_none(tenant_id=tenant.id, token_hash=token_hash(token))
     if found is None:
         raise NotFound
     now = datetime.now(UTC)
@@ -125,8 +128,13 @@ async def get(tenant_id: int, session_id: UUID) -> Session:
     return session
 
 
-async def invite(tenant: TenantView, visit: Visit, by: Actor) -> tuple[Session, Invitation]:
-    """Make a session that waits for its customer, and the link that leads to it."""
+async def invite(
+    tenant: TenantView, visit: Visit, by: Actor, also: InvitedToo | None = None
+) -> tuple[Session, Invitation]:
+    """Make a session that waits for its customer, and the link that leads to it.
+
+    *also* runs in the same transaction: what it writes exists exactly when the session does.
+    """
     await _check_room(tenant)
     owner = await User.get_or_none(tenant_id=tenant.id, id=visit.owner_id, deleted_at=None)
     if owner is None:
@@ -149,13 +157,15 @@ async def invite(tenant: TenantView, visit: Visit, by: Actor) -> tuple[Session, 
             id=invitation_id,
             tenant_id=tenant.id,
             session=session,
-            token_hash=_hash(link_token(invitation_id)),
+            token_hash=token_hash(link_token(invitation_id)),
             created_by_id=int(by.id) if by.kind == "agent" else None,
             ask_id=visit.ask_id,
             auto_connect=visit.auto_connect,
             expires_at=start + LINK_LASTS,
         )
         unit.append(_draft(session, "core.session_opened", by, how="invitation"))
+        if also is not None:
+            await also(session, invitation)
     session = await get(tenant.id, session.id)
     await tenant.hooks.session_opened(tenant=tenant, session=session)
     return session, invitation
@@ -428,6 +438,18 @@ async def _pace_s(tenant: TenantView) -> float | None:
     rows = await query.order_by("-ended_at").limit(20).values_list("attended_at", "ended_at")
     spans = [(ended - attended).total_seconds() for attended, ended in rows]
     return sum(spans) / len(spans) if len(spans) >= 3 else None
+
+
+def connect() -> None:
+    """Let customers watch their place. Called once, when the application is put together."""
+    service(Realtime).state("place", _watched_place)
+
+
+async def _watched_place(
+    tenant: TenantView, principal: Principal, session_id: UUID
+) -> list[dict[str, Any]]:
+    place = (await places(tenant)).get(session_id)
+    return [_place_row(place)] if place else []
 
 
 async def tell_places(tenant: TenantView) -> None:
