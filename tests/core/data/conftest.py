@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,11 +82,12 @@ Program = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Program:
-    """Start Python code as a process of its own; ``await``-able code goes into ``main``."""
+def program(tmp_path: Path) -> Iterator[Program]:
+    """Start Python code as a process of its own; what still runs afterwards is killed."""
+    started: list[subprocess.Popen[str]] = []
 
     def start(code: str, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", code, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -94,5 +95,10 @@ def program(tmp_path: Path) -> Program:
             cwd=ROOT,
             env={"PYTHONPATH": f"{ROOT}:{tmp_path}", "PATH": "/usr/bin:/bin"},
         )
+        started.append(process)
+        return process
 
-    return start
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
