@@ -1,0 +1,1 @@
+"""The waiting room of the whole team, and each agent's own."""
