@@ -40,6 +40,7 @@ from core.i18n import (
     translate_error,
     using,
 )
+from core.i18n.formats import format_date, format_datetime, format_time
 from core.invitations import SessionOver, new_link
 from core.invitations import is_open as is_link_open
 from core.jobs import enqueue
@@ -187,6 +188,9 @@ __all__ = [
     "event_lines",
     "files",
     "follow_up",
+    "format_date",
+    "format_datetime",
+    "format_time",
     "get_session",
     "gettext",
     "gettext_noop",
