@@ -19,6 +19,7 @@ CORE_EVENTS = (
     EventType("core.priority_set", _("{name} changed the priority"), "arrow-up-down"),
     EventType("core.session_ended", _("{name} ended the session"), "square"),
     EventType("core.file_added", "", "paperclip", attention=True),
+    EventType("core.file_removed", _("{name} removed a file"), "trash-2"),
     EventType("core.plugin_enabled", _("{name} switched on {plugin}"), "plug"),
     EventType("core.plugin_disabled", _("{name} switched off {plugin}"), "plug"),
     EventType("core.internal", ""),
