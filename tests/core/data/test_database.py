@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import threading
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -346,9 +347,10 @@ async def test_a_busy_pool_makes_nobody_wait_for_ever(
     holders = [small_pool.spawn(hold(), name="holder") for _ in range(2)]
     await asyncio.sleep(0.1)
     with pytest.raises(DatabaseUnavailable):
-        await slugs()
+        async with asyncio.timeout(2):
+            await slugs()
     with pytest.raises(DatabaseUnavailable):
-        async with in_transaction():
+        async with asyncio.timeout(2), in_transaction():
             pytest.fail("no connection is free")
     release.set()
     await asyncio.gather(*holders)
@@ -416,4 +418,15 @@ async def test_the_migration_lock_is_free_after_a_crash(postgres_url: str) -> No
     await asyncio.sleep(0.2)
     assert not waiting.done()
     holder.terminate()
+    assert len(await asyncio.wait_for(waiting, 10)) == 2
+
+
+async def test_an_upgrade_of_a_file_waits_for_the_one_that_runs(
+    sqlite_url: str, tmp_path: Path
+) -> None:
+    with (tmp_path / "test.sqlite3.migrate.lock").open("w") as holder:
+        fcntl.flock(holder, fcntl.LOCK_EX)
+        waiting = asyncio.create_task(upgrade(sqlite_url, PLUGINS))
+        await asyncio.sleep(0.3)
+        assert not waiting.done()
     assert len(await asyncio.wait_for(waiting, 10)) == 2
