@@ -13,8 +13,9 @@ from core import demo, migrator
 from core.app import create_app, opened
 from core.config import BadConfig, Config
 from core.plugins import BadPlugin, discover
-from core.serving import serve
+from core.serving import listen, serve
 
+LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 Command = Callable[[argparse.Namespace, Config], Awaitable[int]]
 
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         runner = _event_loop()
         with asyncio.Runner(loop_factory=runner) as run:
             sys.exit(run.run(options.run(options, config)))
-    except (BadConfig, BadPlugin, ValueError) as error:
+    except (BadConfig, BadPlugin, OSError, ValueError) as error:
         sys.exit(f"offhook: {error}")
     except KeyboardInterrupt:
         sys.exit(130)
@@ -99,7 +100,7 @@ async def _serve(_: argparse.Namespace, config: Config) -> int:
             f"offhook: {len(missing)} migrations are missing; run offhook migrate", file=sys.stderr
         )
         return 1
-    await serve(create_app(config), config)
+    await serve(create_app(config), listen(config.host, config.port))
     return 0
 
 
@@ -107,9 +108,9 @@ async def _dev(_: argparse.Namespace, config: Config) -> int:
     await migrator.upgrade(config.database_url, list(discover()))
     async with opened(config):
         await demo.make()
-    app = create_app(config)
+    app, listener = create_app(config), listen(config.host, config.port)
     print(_welcome(config), flush=True)
-    await serve(app, config)
+    await serve(app, listener)
     return 0
 
 

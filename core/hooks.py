@@ -268,6 +268,12 @@ class Hooks:
                 function = _refuses(plugin)
             argnames = impl.argnames if plugin not in self.broken else ()
             steps.append(Step(name, plugin, function, argnames, spec.limit_s, self.failed))
+        if spec.kind == "demand":
+            unloaded = enabled & self.broken.keys() - dict(self.manager.list_name_plugin()).keys()
+            steps += [
+                Step(name, plugin, _refuses(plugin), (), spec.limit_s, self.failed)
+                for plugin in sorted(unloaded)
+            ]
         return tuple(steps)
 
     def failed(self, plugin: str, hook: str, error: BaseException | None) -> None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import msgspec
 from quart import Blueprint as QuartBlueprint
@@ -220,7 +220,7 @@ def discover(extra: tuple[Plugin, ...] = ()) -> Registry:
     manager: NamedExtensionManager[Any] = NamedExtensionManager(
         GROUP, sorted(points), invoke_on_load=True, on_load_failure_callback=failed
     )
-    loaded: dict[str, Plugin] = {extension.name: extension.obj for extension in manager}
+    loaded = {one.name: cast("Plugin", one.obj) for one in manager}
     for plugin in extra:
         if plugin.name in loaded:
             raise BadPlugin(f"plugin {plugin.name} is there twice")

@@ -37,6 +37,8 @@ class TenantView:
     name: str
     enabled: frozenset[str]
     """The one set that gates everything of plugins."""
+    unloaded: frozenset[str]
+    """What is on but could not be loaded: a guard among them must refuse, not be absent."""
     planned: frozenset[str]
     """What the plan allows; ``enabled`` without what the tenant switched off."""
     limits: Mapping[str, int]
@@ -54,7 +56,7 @@ class TenantView:
 
     @property
     def hooks(self) -> TenantHooks:
-        return service(Hooks).of(self.enabled)
+        return service(Hooks).of(self.enabled | self.unloaded)
 
     def setting(self, plugin: str, kind: type[S]) -> S:
         """Return the plugin's settings for this tenant, defaults filled in."""
@@ -125,13 +127,15 @@ class Tenancy:
         off = await PluginSwitch.filter(tenant_id=tenant_id).values_list("plugin", flat=True)
         hosts = await Domain.filter(tenant_id=tenant_id).order_by("-is_primary", "id")
         stored = await Setting.filter(tenant_id=tenant_id)
+        wanted = frozenset(row.plan.plugins) - frozenset(cast("list[str]", off))
         planned = self._registry.closure(frozenset(row.plan.plugins))
         view = TenantView(
             id=row.id,
             account_id=cast("Any", row).account_id,
             slug=row.slug,
             name=row.name,
-            enabled=self._registry.closure(planned - set(cast("list[str]", off))),
+            enabled=self._registry.closure(wanted),
+            unloaded=wanted & self._registry.broken.keys(),
             planned=planned,
             limits=row.plan.limits,
             languages=tuple(row.languages) or ("en",),

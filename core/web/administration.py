@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 from quart import Blueprint, g, redirect, request, url_for
@@ -138,12 +139,12 @@ def _configurable(tenant: TenantView, plugin: str) -> Plugin:
     return instance
 
 
-def _entry_values(form: dict[str, str], *, partial: bool = False) -> dict[str, object]:
+def _entry_values(form: dict[str, str], *, partial: bool = False) -> dict[str, Any]:
     """Check the fields of an entry point; with *partial* only those that are there."""
     known = {"csrf", "slug", "title", "channel", "is_open", "origins"}
     if unknown := sorted(form.keys() - known):
         raise BadInput(field=unknown[0], problem=_("unknown field"))
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     if "title" in form or not partial:
         title = form.get("title", "").strip()
         if not 1 <= len(title) <= 120:
@@ -203,7 +204,7 @@ async def _settings_page(
     )
 
 
-def _defaults(plugin: Plugin) -> dict[str, object]:
+def _defaults(plugin: Plugin) -> dict[str, Any]:
     assert plugin.settings is not None
     return {field.name: field.default for field in settings.form_fields(plugin.settings)}
 

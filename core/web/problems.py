@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import cast
 
 from quart import Quart, Response, g, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
@@ -38,9 +39,8 @@ async def show(error: AppError) -> Response:
     message = translate_error(error)
     if wants_page():
         page = Page(title=_("Error"), kind="plain")
-        response: Response = await make_response(
-            await render("core/error.html", page, error=error, message=message)
-        )
+        html = await render("core/error.html", page, error=error, message=message)
+        response = Response(html, content_type="text/html; charset=utf-8")
     else:
         response = jsonify(error.as_problem(message))
         response.content_type = "application/problem+json"
@@ -58,7 +58,7 @@ async def _from_werkzeug(error: HTTPException) -> Response:
     if error.code == 405:
         return await show(MethodNotAllowed())
     if error.code is not None and 300 <= error.code < 400:
-        return await make_response(error.get_response())  # type: ignore[no-any-return]
+        return cast(Response, await make_response(error.get_response()))
     if error.code is not None and error.code < 500:
         return await show(BadInput(field=_("request"), problem=error.name))
     return await _unexpected(error)

@@ -11,7 +11,7 @@ from quart.typing import ResponseReturnValue
 from core import audit, sessions
 from core.access import permitted
 from core.current import service
-from core.errors import BadInput
+from core.errors import BadInput, Refused
 from core.i18n import gettext as _
 from core.lifecycle import EndReason, SessionState
 from core.presence import Presence
@@ -21,7 +21,7 @@ from core.web.problems import wants_page
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 
 
-class NotConnected(sessions.Refused):
+class NotConnected(Refused):
     status = 409
     code = "customer-not-connected"
     message = "The customer is not connected. You can attend him as soon as he is back."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
-from quart import Blueprint, Response, g, make_response, redirect, request, url_for
+from quart import Blueprint, Response, g, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
 from core import addresses, i18n, sessions, sign_ins
@@ -158,7 +158,7 @@ async def _arrival(session: Session) -> Arrival:
 async def _enter(session: Session) -> Response:
     """Give this browser the session's cookie and lead it to the customer's page."""
     token = await sign_ins.begin_customer(session)
-    response: Response = await make_response(redirect(url_for("visit.page"), 303))
+    response = cast(Response, redirect(url_for("visit.page"), 303))
     sign_ins.set_cookie(response, token, visit=True)
     return response
 
