@@ -188,7 +188,7 @@ async def test_placeholders_fit_the_dialect(database: Database) -> None:
 async def test_both_dialects_work_one_after_the_other_and_not_together(
     sqlite_url: str, postgres_url: str
 ) -> None:
-    for url in (sqlite_url, postgres_url, sqlite_url):
+    for url in (sqlite_url, postgres_url, sqlite_url, postgres_url):
         await upgrade(url, PLUGINS)
         database = await connect(url, PLUGINS)
         with database.entered():
