@@ -77,6 +77,10 @@ class Bus:
         await self._deliver(channel, body)
         await self._link.send(channel, body, everywhere=everywhere)
 
+    async def publish_here(self, channel: str, body: Body) -> None:
+        """Tell this process alone: the others find out for themselves."""
+        await self._deliver(channel, body)
+
     async def _deliver(self, channel: str, body: Body) -> None:
         for callback in self._callbacks.get(channel, ()):
             try:

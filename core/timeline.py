@@ -48,8 +48,8 @@ class Timeline:
         self._bus = bus
         self._waiting: deque[Entry] = deque()
         self._wake = asyncio.Event()
-        self._committed: deque[StoredEvent] = deque()
-        self._told = asyncio.Event()
+        self._to_tell = _Line(self._tell_pages)
+        self._to_listen = _Line(self._tell_listeners)
         self._listeners: list[Listener] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._database: Database | None = None
@@ -58,14 +58,16 @@ class Timeline:
         self._database = database
         self._tasks = [
             database.spawn(self._write_for_ever(), name="timeline: write"),
-            database.spawn(self._tell_for_ever(), name="timeline: tell"),
+            database.spawn(self._to_tell.run(), name="timeline: tell pages"),
+            database.spawn(self._to_listen.run(), name="timeline: tell listeners"),
         ]
 
     async def stop(self) -> None:
         """Commit and tell what waits, then end."""
         if self._waiting:
             await self._write_waiting()
-        await self._tell()
+        await self._to_tell.finish()
+        await self._to_listen.finish()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -131,6 +133,11 @@ class Timeline:
         events = [event_of(row) for row in await fetch(self._connection, sql, params)]
         return events[::-1] if newest else events
 
+    async def has_session(self, tenant_id: int, session_id: UUID) -> bool:
+        """Tell whether the session is this tenant's."""
+        sql = "SELECT 1 AS yes FROM core_session WHERE id = $1 AND tenant_id = $2"
+        return bool(await fetch(self._connection, sql, [session_id, tenant_id]))
+
     async def _write_for_ever(self) -> None:
         while True:
             await self._wake.wait()
@@ -173,25 +180,44 @@ class Timeline:
         self._keep([row for row in rows if isinstance(row, StoredEvent)])
 
     def _keep(self, events: Sequence[StoredEvent]) -> None:
-        self._committed.extend(event for event in events if not event.repeated)
-        self._told.set()
+        new = [event for event in events if not event.repeated]
+        self._to_tell.put(new)
+        if self._listeners:
+            self._to_listen.put(new)
 
-    async def _tell_for_ever(self) -> None:
+    async def _tell_pages(self, event: StoredEvent) -> None:
+        if event.session_id is not None:
+            await self._bus.publish(f"session:{event.session_id}", event_body(event))
+
+    async def _tell_listeners(self, event: StoredEvent) -> None:
+        for listener in self._listeners:
+            try:
+                await listener(event)
+            except Exception:
+                log.exception("a listener of the timeline failed")
+
+
+class _Line:
+    """Committed events on their way to one kind of hearer, so that the slow hold up nobody."""
+
+    def __init__(self, tell: Listener) -> None:
+        self._tell = tell
+        self._events: deque[StoredEvent] = deque()
+        self._wake = asyncio.Event()
+
+    def put(self, events: Sequence[StoredEvent]) -> None:
+        self._events.extend(events)
+        self._wake.set()
+
+    async def run(self) -> None:
         while True:
-            await self._told.wait()
-            self._told.clear()
-            await self._tell()
+            await self._wake.wait()
+            self._wake.clear()
+            await self.finish()
 
-    async def _tell(self) -> None:
-        while self._committed:
-            event = self._committed.popleft()
-            if event.session_id is not None:
-                await self._bus.publish(f"session:{event.session_id}", event_body(event))
-            for listener in self._listeners:
-                try:
-                    await listener(event)
-                except Exception:
-                    log.exception("a listener of the timeline failed")
+    async def finish(self) -> None:
+        while self._events:
+            await self._tell(self._events.popleft())
 
 
 def _all_or_error(rows: Sequence[Row]) -> list[StoredEvent]:

@@ -1,0 +1,88 @@
+"""The server: hypercorn in this process, and an end that pages understand."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, cast
+
+from hypercorn.asyncio import serve as hypercorn_serve
+from hypercorn.config import Config as HypercornConfig
+from hypercorn.protocol import ws_stream
+from quart import Quart
+
+from core.current import Services
+from core.realtime import Realtime
+
+BACKLOG: Final = 4096
+MESSAGE_MAX: Final = 64 * 1024
+UNSENT_MS: Final = 20_000
+"""How long the kernel keeps what a peer does not take, before it gives the connection up."""
+SHUTDOWN_S: Final = 10.0
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a bound socket; *port* 0 picks a free one."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNSENT_MS)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def server_config(listener: socket.socket) -> HypercornConfig:
+    config = HypercornConfig()
+    config.bind = [f"fd://{listener.fileno()}"]
+    config.backlog = BACKLOG
+    config.websocket_max_message_size = MESSAGE_MAX
+    # Its pings are never checked, and they delay the end by up to one interval.
+    config.websocket_ping_interval = None
+    config.include_server_header = False
+    config.graceful_timeout = SHUTDOWN_S
+    config.accesslog = None
+    return config
+
+
+def without_deflate() -> None:
+    """Compression costs 90 kB of memory per socket; hypercorn has no switch for it."""
+    ws_stream.server_extensions_handshake = lambda *_: None  # type: ignore[attr-defined]
+
+
+async def serve(
+    app: Quart, listener: socket.socket, *, stop: Callable[[], Awaitable[Any]] | None = None
+) -> None:
+    """Serve *app* until *stop* returns or a signal comes; then tell every page to come again."""
+    without_deflate()
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+            loop.add_signal_handler(number, asked.set)
+
+    async def until_asked() -> None:
+        await (stop() if stop else asked.wait())
+        services = cast("Services", app.extensions["services"])
+        if Realtime in services:
+            await services[Realtime].close_all()
+
+    await hypercorn_serve(
+        cast("Any", app), server_config(listener), shutdown_trigger=cast("Any", until_asked)
+    )
+
+
+def run(app: Quart, listener: socket.socket) -> None:
+    """Serve *app* in a loop of its own until the process is asked to end."""
+    with contextlib.suppress(ImportError):
+        import uvloop
+
+        uvloop.run(serve(app, listener))
+        return
+    asyncio.run(serve(app, listener))
