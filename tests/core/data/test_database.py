@@ -188,8 +188,9 @@ async def test_placeholders_fit_the_dialect(database: Database) -> None:
 async def test_both_dialects_work_one_after_the_other_and_not_together(
     sqlite_url: str, postgres_url: str
 ) -> None:
-    for url in (sqlite_url, postgres_url, sqlite_url, postgres_url):
+    for url in (postgres_url, sqlite_url):
         await upgrade(url, PLUGINS)
+    for url in (sqlite_url, postgres_url, sqlite_url):
         database = await connect(url, PLUGINS)
         with database.entered():
             tenant = await Tenant.create(slug=uuid4().hex[:20])
