@@ -40,7 +40,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 def server_config(listener: socket.socket) -> HypercornConfig:
     config = HypercornConfig()
-    config.bind = [f"fd://{listener.fileno()}"]
+    config.bind = [f"fd://{listener.detach()}"]  # hypercorn closes it
     config.backlog = BACKLOG
     config.websocket_max_message_size = MESSAGE_MAX
     # Its pings are never checked, and they delay the end by up to one interval.

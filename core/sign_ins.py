@@ -166,7 +166,7 @@ async def end(tenant_id: int, *sign_in_ids: int) -> None:
     """End them and close their sockets, in every process."""
     query = SignIn.filter(tenant_id=tenant_id, id__in=list(sign_in_ids), ended_at=None)
     if sign_in_ids and await query.update(ended_at=_now()):
-        await service(Bus).publish(ENDED, {"ids": list(sign_in_ids)})
+        await service(Bus).publish(ENDED, {"ids": list(sign_in_ids)}, everywhere=True)
 
 
 async def end_others(tenant_id: int, user_id: int, keep: int | None = None) -> int:
@@ -185,7 +185,7 @@ async def revoke(tenant_id: int, user_id: int, sign_in_id: int) -> None:
 
 async def announce_change(user_id: int) -> None:
     """Tell every process, after the commit, that the user's role changed or that he is gone."""
-    await service(Bus).publish(USER_CHANGED, {"user": user_id})
+    await service(Bus).publish(USER_CHANGED, {"user": user_id}, everywhere=True)
 
 
 async def _sweep(tenant: None) -> None:

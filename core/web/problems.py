@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import cast
 
-from quart import Quart, Response, g, jsonify, make_response, request
+from quart import Quart, Response, g, has_request_context, jsonify, make_response, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from core.errors import AppError, BadInput, NotFound, TooLarge
@@ -30,6 +30,8 @@ def install(app: Quart) -> None:
 
 def wants_page() -> bool:
     """People's browsers ask for HTML when they go somewhere; scripts do not."""
+    if not has_request_context():
+        return False
     best = request.accept_mimetypes.best_match(["application/json", "text/html"])
     return best == "text/html" and request.headers.get("HX-Request") is None
 
@@ -65,6 +67,7 @@ async def _from_werkzeug(error: HTTPException) -> Response:
 
 
 async def _unexpected(error: Exception) -> Response:
-    log.error("unexpected error at %s", request.endpoint, exc_info=error)
+    where = request.endpoint if has_request_context() else "a socket"
+    log.error("unexpected error at %s", where, exc_info=error)
     g.setdefault("principal", None)
     return await show(AppError())

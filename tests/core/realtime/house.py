@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import secrets
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,7 +17,7 @@ from uuid import UUID, uuid4
 from core.bus import Bus
 from core.config import Config
 from core.database import Database, connect
-from core.models import Account, Customer, Plan, Session, Tenant
+from core.models import Account, Customer, Plan, Session, SignIn, Tenant, User
 from core.timeline import Timeline
 from core.values import Actor, Draft, StoredEvent
 
@@ -20,14 +25,8 @@ SECRET = "tests only, tests only, tests only"
 
 
 def config_for(database_url: str, redis_url: str = "", **more: Any) -> Config:
-    return Config.from_env(
-        {},
-        data_dir=Path("/nonexistent"),
-        database_url=database_url,
-        redis_url=redis_url,
-        secret=SECRET,
-        **more,
-    )
+    given = {"data_dir": Path("/nonexistent"), "secret": SECRET} | more
+    return Config.from_env({}, database_url=database_url, redis_url=redis_url, **given)
 
 
 @asynccontextmanager
@@ -84,3 +83,45 @@ async def a_session(tenant: Tenant) -> UUID:
     customer = await Customer.create(id=uuid4(), tenant=tenant, name="Ada")
     session = await Session.create(id=uuid4(), tenant=tenant, customer=customer)
     return session.id
+
+
+@dataclass(frozen=True)
+class Pass:
+    """What a browser needs to get in: a token, and for a user the proof of our own page."""
+
+    tenant_id: int
+    slug: str
+    kind: str
+    id: str
+    sign_in_id: int
+    token: str
+
+    @property
+    def headers(self) -> dict[str, str]:
+        if self.kind == "customer":
+            return {"Authorization": f"Bearer {self.token}"}
+        digest = hmac.digest(SECRET.encode(), f"csrf:{self.sign_in_id}".encode(), "sha256")
+        csrf = urlsafe_b64encode(digest[:24]).decode()
+        return {"Cookie": f"offhook_{self.slug}={self.token}", "X-CSRF-Token": csrf}
+
+
+async def a_user(tenant: Tenant, name: str, role: str = "agent") -> Pass:
+    email = f"{name}@{tenant.slug}.example"
+    user = await User.create(tenant=tenant, email=email, name=name.title(), role=role)
+    return await _pass(tenant, "user", str(user.id), user_id=user.id)
+
+
+async def a_customer(tenant: Tenant, session_id: UUID) -> Pass:
+    session = await Session.get(tenant_id=tenant.id, id=session_id)
+    return await _pass(tenant, "customer", str(session.customer_id), session_id=session_id)
+
+
+async def _pass(tenant: Tenant, kind: str, owner: str, **whose: Any) -> Pass:
+    token = secrets.token_urlsafe(32)
+    row = await SignIn.create(
+        tenant_id=tenant.id,
+        token_hash=hashlib.sha256(token.encode()).hexdigest(),
+        expires_at=datetime.now(UTC) + timedelta(days=1),
+        **whose,
+    )
+    return Pass(tenant.id, tenant.slug, kind, owner, row.id, token)
