@@ -1,0 +1,1 @@
+"""Chat: the conversation of a session, quick responses, attachments and the widget."""

@@ -1,0 +1,1 @@
+"""What chat does, apart from pages and sockets."""
