@@ -86,10 +86,8 @@ async def _done(what: str) -> Response:
     if not wants_page():
         answer: Response = jsonify(ok=True)
         return answer
-    response = cast(
-        "Response", await make_response(redirect(url_for("account.show", done=what), 303))
-    )
-    return response
+    back = redirect(url_for("account.show", done=what), 303)
+    return cast("Response", await make_response(back))
 
 
 async def _account_page(error: str = "") -> str:
