@@ -431,3 +431,17 @@ async def test_an_upgrade_of_a_file_waits_for_the_one_that_runs(
         await asyncio.sleep(0.3)
         assert not waiting.done()
     assert len(await asyncio.wait_for(waiting, 10)) == 2
+
+
+async def test_an_error_of_ones_own_is_not_hidden_by_a_lost_connection(
+    small_pool: Database, postgres: Postgres
+) -> None:
+    try:
+        with pytest.raises(ZeroDivisionError):
+            async with in_transaction():
+                await Tenant.create(slug="undone")
+                postgres.stop()
+                raise ZeroDivisionError
+    finally:
+        postgres.start()
+    assert await patiently(slugs) == []
