@@ -16,21 +16,24 @@ LONGEST_PATTERN: Final = 200
 LONGEST_VALUE: Final = 1000
 """Characters. What is longer is no address and no name; it is not searched but turned away."""
 
+LARGEST_PROGRAM: Final = 1000
+"""Instructions. Beyond, re2 may run out of states and fall back to what takes text x size."""
+
 _OPTIONS: Final = re2.Options()
 _OPTIONS.case_sensitive = False
 _OPTIONS.never_capture = True
 _OPTIONS.dot_nl = True
 _OPTIONS.log_errors = False
-_OPTIONS.max_mem = 1 << 20
+_OPTIONS.max_mem = 4 << 20
 
 _MASK: Final = {"*": ".*", "?": "."}
 
 
 class BadPattern(ValueError):
-    """The pattern cannot be used; the reason is one of ``REASONS``."""
+    """The pattern cannot be used; the reason is long, large, syntax or everybody."""
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def compiled(pattern: str) -> Any:
     """Return the compiled *pattern*; ``BadPattern`` when it is none."""
     if len(pattern) > LONGEST_PATTERN:
@@ -42,9 +45,12 @@ def compiled(pattern: str) -> Any:
         parts = [_MASK.get(c) or re.escape(c) for c in collapsed]
         source = rf"\A(?:{''.join(parts)})\z"
     try:
-        return re2.compile(source, _OPTIONS)
+        found = re2.compile(source, _OPTIONS)
     except re2.error:
         raise BadPattern("syntax") from None
+    if found.programsize > LARGEST_PROGRAM:
+        raise BadPattern("large")
+    return found
 
 
 def matches(pattern: str, text: str) -> bool:

@@ -12,7 +12,18 @@ from typing import Any, Final, cast
 from tortoise.exceptions import IntegrityError
 from tortoise.expressions import F, Q
 
-from core.api import Actor, Arrival, BadInput, Config, Forbidden, NotFound, PersonRef, Refused, audit, service
+from core.api import (
+    Actor,
+    Arrival,
+    BadInput,
+    Config,
+    Forbidden,
+    NotFound,
+    PersonRef,
+    Refused,
+    audit,
+    service,
+)
 from core.api import gettext as _
 from plugins.blacklist import entries, patterns
 from plugins.blacklist.entries import EMAIL, ERASED, NETWORK, PATTERN, PHONE, Wanted
@@ -169,7 +180,7 @@ async def _check_room(tenant_id: int, kind: str) -> None:
 
 async def edit(tenant_id: int, entry_id: int, changes: Mapping[str, Any], by: Actor) -> None:
     """Change only what *changes* names: ``value``, ``reason``, ``until``."""
-    entry = await get(tenant_id, entry_id)
+    await get(tenant_id, entry_id)
     if not changes:
         return
     try:
