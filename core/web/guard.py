@@ -104,7 +104,7 @@ def _access(asked: Request | Websocket) -> Access | None:
 
 
 def _plugin_of(app: Any, endpoint: str) -> str:
-    blueprint = app.blueprints.get(endpoint.rpartition(".")[0])
+    blueprint = app.blueprints.get(endpoint.partition(".")[0])
     return str(getattr(blueprint, "plugin", ""))
 
 
