@@ -155,7 +155,7 @@ class Jobs:
         if self._loops:
             self._look()
         else:
-            await self._bus.publish(WAITING, {})
+            await self._bus.publish(WAITING, {}, everywhere=True)
 
     async def _heard(self, _: dict[str, Any]) -> None:
         self._look()
