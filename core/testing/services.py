@@ -82,6 +82,11 @@ def running(command: list[str], log: Path, **options: Any) -> Iterator[subproces
         stop(process)
 
 
+def dies_with_us(signal_name: str = "TERM") -> list[str]:
+    """Begin a command so that the kernel ends it when the tests are killed."""
+    return [program("setpriv", "util-linux"), "--pdeathsig", signal_name]
+
+
 def stop(process: subprocess.Popen[bytes], first: int = signal.SIGTERM) -> None:
     for number in (first, signal.SIGKILL):
         if process.poll() is None:
@@ -132,7 +137,8 @@ class Postgres:
             "shared_buffers": "16MB",
             "max_wal_size": "128MB",
         }
-        command = [str(self.binaries / "postgres"), "-D", str(self.folder / "data")]
+        command = [*dies_with_us("INT"), str(self.binaries / "postgres")]
+        command += ["-D", str(self.folder / "data")]
         for name, value in settings.items():
             command += ["-c", f"{name}={value}"]
         with (self.folder / "log").open("ab") as output:
@@ -234,7 +240,7 @@ class Redis:
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        command = [self.binary, "--bind", "127.0.0.1", "--port", str(self.port)]
+        command = [*dies_with_us(), self.binary, "--bind", "127.0.0.1", "--port", str(self.port)]
         command += ["--dir", str(self.folder), "--save", "", "--appendonly", "no"]
         log = self.folder / "redis.log"
         with log.open("ab") as output:
@@ -374,7 +380,7 @@ def _open_smtpd(binary: str, folder: Path) -> Iterator[DebianMail]:
     for path in (spool, run, maildir):
         path.mkdir(mode=0o755)
     shutil.chown(maildir, "nobody")
-    shell = ["unshare", "--mount", "sh", "-ec", command, "sh"]
+    shell = [*dies_with_us(), "unshare", "--mount", "sh", "-ec", command, "sh"]
     arguments = [str(spool), str(run), binary, str(folder / "smtpd.conf")]
     with running(shell + arguments, log) as process:
         wait_until(lambda: answers(port), process, log)
