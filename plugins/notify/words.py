@@ -17,7 +17,10 @@ VARIABLES: Final = {
     Kind.NOTE: ("customer", "agent", "tenant", "link", "comment"),
 }
 NEEDED: Final = {Kind.INVITATION: "link", Kind.NOTE: "comment"}
-CHANNELS: Final = ("email", "sms")
+_SMS: Final = {
+    Kind.INVITATION: "{agent}, {tenant}: {link} {when}",
+    Kind.NOTE: "{agent}, {tenant}: {comment} {link}",
+}
 MAX_SUBJECT: Final = 200
 MAX_BODY: Final = 5000
 _VARIABLE: Final = re.compile(r"\{([^{}]*)\}")
@@ -43,11 +46,7 @@ class Words:
 def standard(kind: Kind, channel: str) -> Words:
     """Return our own words in the language of the moment."""
     if channel == "sms":
-        short = {
-            Kind.INVITATION: _("{agent}, {tenant}: {link} {when}"),
-            Kind.NOTE: _("{agent}, {tenant}: {comment} {link}"),
-        }
-        return Words("", short[kind])
+        return Words("", _SMS[kind])
     if kind is Kind.NOTE:
         return Words(_("A message from {agent}, {tenant}"), _note())
     return Words(_("{tenant}: your link to talk to us"), _invitation())
