@@ -29,7 +29,6 @@ from core.sockets import RESTART, SIGNED_OUT, Limits, Socket
 from core.tenancy import CHANGED as TENANT_CHANGED
 from core.tenancy import Tenancy, TenantView
 from core.tickets import Tickets
-from core.timelimit import within
 from core.timeline import Timeline
 from core.topic_access import SessionState, TopicAccess
 from core.topics import STATE, Row, Topics
@@ -198,8 +197,8 @@ class Realtime:
         else:
             state = self._access.session_states[topic.partition(":")[0]]
             made = state.snapshot(tenant, principal, session_id)
-        rows: Sequence[Row] = await within(HANDLE_S, _as_coroutine(made))
-        return rows
+        async with asyncio.timeout(HANDLE_S):
+            return await made
 
     def _leave(self, socket: Socket, topic: str) -> None:
         leave = socket.topics.pop(topic, None)
@@ -235,7 +234,8 @@ class Realtime:
             raise BadInput(field="data", problem=str(error)) from error
         key = key_of(principal, message)
         incoming = Incoming(tenant, principal, message.topic, session_id, data, key)
-        return await within(HANDLE_S, _as_coroutine(message_type.handle(incoming)))
+        async with asyncio.timeout(HANDLE_S):
+            return await message_type.handle(incoming)
 
     # What other parts and other processes tell
 
@@ -320,7 +320,3 @@ async def publish_state(
 ) -> None:
     """Tell every watcher of a state topic which rows changed (each has ``id``) and which went."""
     await service(Realtime).publish_state(tenant_id, topic, set=set, gone=gone)
-
-
-async def _as_coroutine(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable

@@ -55,7 +55,7 @@ class Server:
 
     def end(self, how: int) -> None:
         if self.process is not None:
-            os.kill(self.process.pid, how)
+            self.process.send_signal(how)
             self.process.wait(15)
             self.process = None
 
@@ -110,9 +110,7 @@ class Chatter:
         connection = await dial(self.port, self.who)
         try:
             await connection.send(
-                json.dumps(
-                    {"id": "s", "op": "subscribe", "topic": self.topic, "after": self.last}
-                )
+                json.dumps({"id": "s", "op": "subscribe", "topic": self.topic, "after": self.last})
             )
             for number, text in self.unsent.items():
                 await self._post(connection, number, text)
