@@ -129,9 +129,7 @@ async def chosen_view(tenant: TenantView, user_id: int) -> str:
 async def choose_view(tenant: TenantView, user_id: int, view: str) -> None:
     if view not in VIEWS:
         raise BadInput(field="view", problem=_("team or dark"))
-    await Choice.update_or_create(
-        defaults={"view": view}, tenant_id=tenant.id, user_id=user_id
-    )
+    await Choice.update_or_create(defaults={"view": view}, tenant_id=tenant.id, user_id=user_id)
 
 
 def known_view(view: str) -> str:
