@@ -40,22 +40,22 @@ async def served(app: Any) -> AsyncIterator[str]:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(100)
-        config = Config()
-        config.bind = [f"fd://{listener.fileno()}"]
-        config.accesslog = None
-        config.errorlog = None
-        config.graceful_timeout = 1
-        config.websocket_ping_interval = None
-        stop = asyncio.Event()
-        server = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            stop.set()
-            await server
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    config = Config()
+    config.bind = [f"fd://{listener.detach()}"]
+    config.accesslog = None
+    config.errorlog = None
+    config.graceful_timeout = 1
+    config.websocket_ping_interval = None
+    stop = asyncio.Event()
+    server = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        stop.set()
+        await server
 
 
 @pytest.fixture
@@ -111,7 +111,7 @@ class Pages:
         """Go to *url* in a new page. Two people are two calls without *context*."""
         context = context or await self.context(size=size, dark=dark, language=language)
         page = await context.new_page()
-        page.on("console", self._console)
+        page.on("console", lambda message: self._console(message))
         page.on("pageerror", lambda error: self.faults.append(f"script: {error}"))
         await page.goto(url)
         return page
