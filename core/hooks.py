@@ -7,17 +7,18 @@ This module adds what pluggy leaves out: dispatch to the plugins one tenant has 
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import os
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, ParamSpec, TypeVar, cast
 
 import pluggy
 
 from core.errors import AppError, DriverError, PluginBroken
-from core.timelimit import within
+from core.timelimit import Watch, watched
 
 if TYPE_CHECKING:
     from core.hookspecs import AllHooks
@@ -48,24 +49,67 @@ class Step(NamedTuple):
 
     hook: str
     plugin: str
-    function: Callable[..., Coroutine[Any, Any, Any]]
+    function: Callable[..., Awaitable[Any]]
     argnames: tuple[str, ...]
     limit_s: float
     report: Callable[[str, str, BaseException | None], None]
 
-    async def run(self, kwargs: Mapping[str, Any]) -> Any:
-        """Call the plugin. What it raises on purpose passes; the rest is ``PluginBroken``."""
-        coroutine = self.function(*[kwargs[name] for name in self.argnames])
-        try:
-            return await within(self.limit_s, coroutine)
-        except AppError:
-            raise
-        except Exception as error:
-            self.report(self.plugin, self.hook, error)
-            raise PluginBroken(plugin=self.plugin) from error
+
+class Round(Watch):
+    """One asking of a hook: whom, in which order, with which arguments.
+
+    ``calls`` names for each plugin which of the tuples in ``args`` it takes: plugins may leave
+    arguments out, and most leave out the same. Nothing is made per plugin, as that would cost
+    more than most of them do.
+    """
+
+    __slots__ = ("args", "calls", "hook", "kwargs", "report", "shapes")
+
+    def __init__(self, plan: Plan, kwargs: dict[str, Any]) -> None:
+        super().__init__(plan.limit_s)
+        self.hook, self.calls, self.shapes, self.report = (
+            plan.hook,
+            plan.calls,
+            plan.shapes,
+            plan.report,
+        )
+        self.kwargs = kwargs
+        self.fill()
+
+    def fill(self) -> None:
+        kwargs = self.kwargs
+        self.args = [tuple([kwargs[name] for name in shape]) for shape in self.shapes]
+
+    def failed(self, plugin: str, error: BaseException) -> None:
+        """Report what a plugin raised; pass on a cancellation that was not for it alone."""
+        if isinstance(error, asyncio.CancelledError):
+            if not self.overran():
+                raise error
+            error = TimeoutError(f"took longer than {self.limit_s:g} s")
+        elif not isinstance(error, Exception):
+            raise error
+        self.report(plugin, self.hook, error)
 
 
-Kind = Callable[[Sequence[Step], dict[str, Any]], Awaitable[Any]]
+class Plan(NamedTuple):
+    """What is the same each time a hook is asked of the same plugins."""
+
+    hook: str
+    calls: tuple[tuple[str, Callable[..., Awaitable[Any]], int], ...]
+    shapes: tuple[tuple[str, ...], ...]
+    limit_s: float
+    report: Callable[[str, str, BaseException | None], None]
+
+
+def _planned(steps: Sequence[Step]) -> Plan | None:
+    if not steps:
+        return None
+    shapes = tuple(dict.fromkeys(step.argnames for step in steps))
+    calls = tuple((step.plugin, step.function, shapes.index(step.argnames)) for step in steps)
+    return Plan(steps[0].hook, calls, shapes, steps[0].limit_s, steps[0].report)
+
+
+Kind = Callable[[Round], Coroutine[Any, Any, Any]]
 
 # The five kinds of hook. Each is a decorator for specifications; the function below it
 # is what happens when core calls such a hook.
@@ -76,12 +120,14 @@ def event(spec: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
     return _specify(spec, _event)
 
 
-async def _event(steps: Sequence[Step], kwargs: dict[str, Any]) -> None:
-    for hook, plugin, function, argnames, limit_s, report in steps:
+async def _event(asked: Round) -> None:
+    args = asked.args
+    for plugin, function, shape in asked.calls:
+        asked.piece = plugin
         try:
-            await within(limit_s, function(*[kwargs[name] for name in argnames]))
-        except Exception as error:
-            report(plugin, hook, error)
+            await function(*args[shape])
+        except BaseException as error:
+            asked.failed(plugin, error)
 
 
 def collect(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[list[Answer[T]]]]:
@@ -89,13 +135,15 @@ def collect(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[lis
     return _specify(spec, _collect)
 
 
-async def _collect(steps: Sequence[Step], kwargs: dict[str, Any]) -> list[Answer[Any]]:
+async def _collect(asked: Round) -> list[Answer[Any]]:
     answers = []
-    for hook, plugin, function, argnames, limit_s, report in steps:
+    args = asked.args
+    for plugin, function, shape in asked.calls:
+        asked.piece = plugin
         try:
-            value = await within(limit_s, function(*[kwargs[name] for name in argnames]))
-        except Exception as error:
-            report(plugin, hook, error)
+            value = await function(*args[shape])
+        except BaseException as error:
+            asked.failed(plugin, error)
         else:
             if value is not None:
                 answers.append(Answer(plugin, value))
@@ -110,14 +158,15 @@ def first(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[T | N
     return _specify(spec, _first)
 
 
-async def _first(steps: Sequence[Step], kwargs: dict[str, Any]) -> Any:
-    for hook, plugin, function, argnames, limit_s, report in steps:
+async def _first(asked: Round) -> Any:
+    for plugin, function, shape in asked.calls:
+        asked.piece = plugin
         try:
-            value = await within(limit_s, function(*[kwargs[name] for name in argnames]))
+            value = await function(*asked.args[shape])
         except DriverError:
             raise
-        except Exception as error:
-            report(plugin, hook, error)
+        except BaseException as error:
+            asked.failed(plugin, error)
         else:
             if value is not None:
                 return value
@@ -129,16 +178,18 @@ def fold(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[T]]:
     return _specify(spec, _fold)
 
 
-async def _fold(steps: Sequence[Step], kwargs: dict[str, Any]) -> Any:
-    for hook, plugin, function, argnames, limit_s, report in steps:
+async def _fold(asked: Round) -> Any:
+    for plugin, function, shape in asked.calls:
+        asked.piece = plugin
         try:
-            value = await within(limit_s, function(*[kwargs[name] for name in argnames]))
-        except Exception as error:
-            report(plugin, hook, error)
+            value = await function(*asked.args[shape])
+        except BaseException as error:
+            asked.failed(plugin, error)
         else:
             if value is not None:
-                kwargs["value"] = value
-    return kwargs["value"]
+                asked.kwargs["value"] = value
+                asked.fill()
+    return asked.kwargs["value"]
 
 
 def demand(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[list[Answer[T]]]]:
@@ -149,12 +200,32 @@ def demand(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[list
     return _specify(spec, _demand)
 
 
-async def _demand(steps: Sequence[Step], kwargs: dict[str, Any]) -> list[Answer[Any]]:
-    answers = [(step.plugin, await step.run(kwargs)) for step in steps]
-    return [Answer(plugin, value) for plugin, value in answers if value is not None]
+async def _demand(asked: Round) -> list[Answer[Any]]:
+    """What a plugin raises on purpose passes; the rest is ``PluginBroken``."""
+    answers = []
+    for plugin, function, shape in asked.calls:
+        asked.piece = plugin
+        try:
+            value = await function(*asked.args[shape])
+        except AppError:
+            raise
+        except BaseException as error:
+            asked.failed(plugin, error)
+            raise PluginBroken(plugin=plugin) from error
+        if value is not None:
+            answers.append(Answer(plugin, value))
+    return answers
 
 
 KINDS: Final = (event, collect, first, fold, demand)
+_EMPTY: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
+    "event": lambda _: None,
+    "collect": lambda _: [],
+    "first": lambda _: None,
+    "fold": lambda kwargs: kwargs["value"],
+    "demand": lambda _: [],
+}
+"""What a hook answers when nobody is asked."""
 
 
 def _specify(spec: Callable[P, Any], run: Kind) -> Callable[P, Awaitable[Any]]:
@@ -193,10 +264,14 @@ class TenantHooks(AllHooks):
             for parameter in inspect.signature(spec).parameters.values()
             if parameter.default is not parameter.empty
         }
-        run, steps = cast("Kind", spec.run), self._hooks.steps(name, self._enabled)
+        run, plan = cast("Kind", spec.run), _planned(self._hooks.steps(name, self._enabled))
+        empty = _EMPTY[spec.kind]
 
         async def call(**kwargs: Any) -> Any:
-            return await run(steps, defaults | kwargs if defaults else kwargs)
+            if plan is None:
+                return empty(kwargs)
+            asked = Round(plan, defaults | kwargs if defaults else kwargs)
+            return await watched(run(asked), asked)
 
         traced = _traced(name, call) if os.environ.get("OFFHOOK_TRACE_HOOKS") else call
         self.__dict__[name] = traced
