@@ -11,7 +11,7 @@ from quart import Response, g, request
 _HOST: Final = re.compile(r"[A-Za-z0-9.\-:\[\]]{1,255}")
 _PERMISSIONS: Final = (
     "camera=(self), microphone=(self), display-capture=(self), fullscreen=(self), autoplay=(self), "
-    "geolocation=(), payment=(), usb=(), serial=(), bluetooth=(), midi=(), browsing-topics=()"
+    "geolocation=(), payment=(), usb=(), serial=(), midi=(), browsing-topics=()"
 )
 TRUSTED_TYPES: Final = "htmx lit-html offhook"
 
