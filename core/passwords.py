@@ -69,10 +69,9 @@ async def _aside(work: Callable[[], T]) -> T:
 
 
 def _verify(password_hash: str, password: str) -> bool:
-    if len(password) > MAXIMUM:
-        password = ""
+    fits = len(password) <= MAXIMUM
     try:
-        return hasher.verify(password_hash, _plain(password))
+        return hasher.verify(password_hash, _plain(password) if fits else "") and fits
     except (VerificationError, InvalidHashError):
         return False
 
@@ -124,7 +123,8 @@ _SIGNS: Final = str.maketrans("0134578@$!", "oieastbasi")
 def _is_common(text: str) -> bool:
     """A known word stays one with digits around it, in leetspeak, or said twice."""
     lower = text.lower()
-    for shape in (lower, lower.translate(_SIGNS), lower.strip("0123456789!?.,*#-_+$@ ")):
+    bare = lower.strip("0123456789!?.,*#-_+$@ ")
+    for shape in (lower, lower.translate(_SIGNS), bare, bare.translate(_SIGNS)):
         core = re.sub(r"[^\w]|[\d_]", "", shape)
         half = core[: len(core) // 2]
         if core in _COMMON or (half * 2 == core and half in _COMMON):

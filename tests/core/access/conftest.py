@@ -11,8 +11,7 @@ from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
-from quart import Blueprint as QuartBlueprint
-from quart import Quart, Response
+from quart import Quart, Response, g
 
 from core import passwords, sign_ins, throttle
 from core.access import customer_or_user, permitted
@@ -40,8 +39,6 @@ async def bag() -> str:
 @pages.post("/drop")
 @customer_or_user
 async def drop() -> dict[str, str]:
-    from quart import g
-
     return {"kind": g.principal.kind}
 
 
@@ -201,6 +198,3 @@ async def text_of(response: Response) -> str:
 
 async def together(*waiting: Any) -> list[Any]:
     return await asyncio.gather(*waiting, return_exceptions=True)
-
-
-__all__ = ["QuartBlueprint"]

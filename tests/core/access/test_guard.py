@@ -119,9 +119,7 @@ async def test_role_without_the_permission_is_told_so(signed_in: Visitor) -> Non
         assert "Your role does not allow this." in await text_of(response)
 
 
-async def test_menu_shows_what_one_may(
-    app: Quart, signed_in: Visitor, tenant: TenantView
-) -> None:
+async def test_menu_shows_what_one_may(app: Quart, signed_in: Visitor, tenant: TenantView) -> None:
     boss = Visitor(app)
     await boss.sign_in((await make_user(tenant, "Bo", "administrator")).email, PASSWORD)
     assert "/users/" in await text_of(await boss.get("/account/"))
