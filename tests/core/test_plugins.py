@@ -17,8 +17,6 @@ Distribution = Callable[..., None]
 @pytest.fixture
 def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Distribution:
     """Install a distribution, as pip would, that announces plugins: ``name="module:Class"``."""
-    # stevedore looks once per process, which is enough for everything but this.
-    monkeypatch.setattr(ExtensionManager, "ENTRY_POINT_CACHE", {})
 
     def install(dist: str, source: str, **points: str) -> None:
         root = tmp_path / dist
@@ -30,6 +28,8 @@ def distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Distributio
         (root / f"{dist}.py").write_text(source)
         monkeypatch.syspath_prepend(root)
         monkeypatch.delitem(sys.modules, dist, raising=False)
+        # stevedore looks once per process, which is enough for everything but this.
+        monkeypatch.setattr(ExtensionManager, "ENTRY_POINT_CACHE", {})
 
     return install
 
