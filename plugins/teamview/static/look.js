@@ -163,6 +163,12 @@ export const styles = css`
     margin-inline-end: auto;
   }
 
+  .steps .btn:disabled {
+    border-color: transparent;
+    background: none;
+    opacity: 0.35;
+  }
+
   .more {
     position: relative;
   }

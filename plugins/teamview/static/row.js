@@ -33,7 +33,8 @@ function presence(row) {
 }
 
 function timer(row) {
-  if (!isWaiting(row) || !row.online) return html`<span class="timer" aria-hidden="true">—</span>`;
+  if (!isWaiting(row)) return html`<span class="timer"></span>`;
+  if (!row.online) return html`<span class="timer" aria-hidden="true">—</span>`;
   const ms = waited(row, bus.now());
   return html`<span class="timer ${age(ms)}" title=${t('Time in the waiting room')}>${mmss(ms)}</span>`;
 }
@@ -50,14 +51,14 @@ function person(row, room) {
   if (isAttended(row))
     return html`<span class="pill">${icon('headset')}<span class="cut">${t('With {name}', { name: row.agent?.name ?? '' })}</span></span>`;
   if (row.owner?.id === room.me) return nothing;
-  const name = row.owner?.name;
-  return html`<span class="for cut">${name ? t('Waits for {name}', { name }) : t('Waits for anybody')}</span>`;
+  if (!row.owner) return nothing;
+  return html`<span class="for cut">${t('Waits for {name}', { name: row.owner.name })}</span>`;
 }
 
 function meta(row, room) {
   const why = isAttended(row) ? '' : obstacle(row);
   return html`<span class="meta"
-    >${icon(CHANNELS[row.channel] ?? 'circle')}<span class="sr">${channelName(row.channel)}</span>
+    >${icon(CHANNELS[row.channel] ?? 'circle')}<span class=${row.queue ? 'sr' : ''}>${channelName(row.channel)}</span>
     ${row.queue ? html`<span class="line cut">${row.queue}</span>` : nothing}
     ${why ? html`<span class="why">${why}</span>` : html`<span class="sr">${t('Connected')}</span>`} ${marks(row, room)}</span
   >`;
