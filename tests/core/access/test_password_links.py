@@ -200,7 +200,6 @@ async def test_audit_log_tells_of_a_password_set_by_link(
 ) -> None:
     url = await password_links.link_url(tenant, ada, "forgotten")
     await choose(visitor, "/password/" + url.rpartition("/")[2])
-    actions = await Audit.filter(tenant_id=tenant.id).values_list("action", flat=True)
-    assert "core.password_changed" in actions
+    assert await Audit.exists(tenant_id=tenant.id, action="core.password_changed")
     rows = str(await Audit.filter(tenant_id=tenant.id).values())
     assert NEW not in rows

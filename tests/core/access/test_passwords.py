@@ -186,9 +186,7 @@ async def test_old_password_cannot_be_guessed_from_an_open_page(
 async def test_sign_ins_are_listed_and_one_can_be_ended(
     app: Quart, visitor: Visitor, ada: User, tenant: TenantView
 ) -> None:
-    firefox = {
-        "User-Agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-    }
+    firefox = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/140.0"}
     other, eve = Visitor(app), await make_user(tenant, "Eve")
     await other.post("/sign-in", {"email": ada.email, "password": PASSWORD}, headers=firefox)
     await visitor.sign_in(ada.email, PASSWORD)
