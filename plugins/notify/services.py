@@ -179,9 +179,8 @@ async def fresh_url(tenant: TenantView, session_id: UUID, me: Principal) -> str:
 
 async def just_sent(
     tenant: TenantView, session_id: UUID, me: Principal
-) -> tuple[Session, Delivery | None, str]:
+) -> tuple[Delivery | None, str]:
     """Return what *me* sent a moment ago, with the link; later, and to others, ``NotFound``."""
-    session = await get_session(tenant.id, session_id)
     invitation = await invitation_of(tenant, session_id)
     made_by: Any = invitation.created_by_id if invitation else None  # type: ignore[attr-defined]
     if (
@@ -190,7 +189,7 @@ async def just_sent(
         or invitation.created_at < datetime.now(UTC) - SHOWN_FOR
     ):
         raise NotFound
-    return session, await last_invitation(tenant, session_id), link_url(tenant, invitation.id)
+    return await last_invitation(tenant, session_id), link_url(tenant, invitation.id)
 
 
 async def last_invitation(tenant: TenantView, session_id: UUID) -> Delivery | None:

@@ -73,13 +73,14 @@ async def send() -> ResponseReturnValue:
 @permitted("notify.invitation.send")
 async def sent(session_id: UUID) -> ResponseReturnValue:
     """Show what was sent, with the link: to the sender, for a quarter of an hour."""
-    session, delivery, url = await services.just_sent(g.tenant, session_id, g.principal)
+    delivery, url = await services.just_sent(g.tenant, session_id, g.principal)
     page = Page(
         _("Notification sent") if delivery else _("The link is ready"),
         home=url_for("home.home"),
         modules=("@offhook/notify/notify.js",),
     )
-    return await render("notify/sent.html", page, session=session, delivery=delivery, url=url)
+    context = await card_context(session_id)
+    return await render("notify/sent.html", page, delivery=delivery, url=url, **context)
 
 
 async def _form_page(values: Mapping[str, str], error: form_.FormInvalid | None = None) -> str:
@@ -159,8 +160,8 @@ async def link(session_id: UUID) -> ResponseReturnValue:
         home=url_for("sessions.show", session_id=session_id),
         modules=("@offhook/notify/notify.js",),
     )
-    session = await get_session(g.tenant.id, session_id)
-    return await render("notify/sent.html", page, session=session, delivery=None, url=url)
+    context = await card_context(session_id)
+    return await render("notify/sent.html", page, delivery=None, url=url, **context)
 
 
 # Mail and files

@@ -67,7 +67,10 @@ async def test_the_same_notice_is_the_same_mail_and_another_one_is_not(
 
 async def test_sender_and_replies_are_the_tenants(tenant: TenantView) -> None:
     tenant = await configured(
-        tenant, sender_name="Clínica Norte", sender_address="cita@norte.example", reply_to="a@b.example"
+        tenant,
+        sender_name="Clínica Norte",
+        sender_address="cita@norte.example",
+        reply_to="a@b.example",
     )
     mail = compose(tenant, notice())
     assert str(mail["From"]) == "Clínica Norte <cita@norte.example>"
@@ -86,7 +89,8 @@ async def test_nobody_writes_headers_of_his_own(tenant: TenantView, field: str, 
 
 
 @pytest.mark.parametrize(
-    "address", ["ana@example.org, eve@example.org", "Ana <ana@example.org>", "ana", "ANA@Example.org"]
+    "address",
+    ["ana@example.org, eve@example.org", "Ana <ana@example.org>", "ana", "ANA@Example.org"],
 )
 async def test_one_plain_address_gets_the_mail(tenant: TenantView, address: str) -> None:
     with pytest.raises(DriverError):
@@ -96,14 +100,16 @@ async def test_one_plain_address_gets_the_mail(tenant: TenantView, address: str)
 
 @pytest.mark.serves("S-04")
 async def test_words_of_others_are_never_markup(tenant: TenantView) -> None:
-    rich = html(tenant, notice(text=f"{PAYLOAD}\n\nhttps://x.example/\"onmouseover=alert(1)"))
+    rich = html(tenant, notice(text=f'{PAYLOAD}\n\nhttps://x.example/"onmouseover=alert(1)'))
     assert "<script" not in rich
     assert "<img" not in rich
     assert '"onmouseover' not in rich
 
 
 def test_only_web_addresses_become_links() -> None:
-    lines = pieces("javascript:alert(1) data:text/html,x https://a.example/b?c=d&e, http://c.example")
+    lines = pieces(
+        "javascript:alert(1) data:text/html,x https://a.example/b?c=d&e, http://c.example"
+    )
     assert [url for line in lines for _, url in line if url] == [
         "https://a.example/b?c=d&e",
         "http://c.example",
@@ -246,9 +252,7 @@ async def test_old_mails_leave_the_outbox(tenant: TenantView, app: Quart) -> Non
     assert len(await services.kept_mails(tenant)) == 1
 
 
-async def test_a_person_gets_and_loses_the_mails_to_him(
-    tenant: TenantView, app: Quart
-) -> None:
+async def test_a_person_gets_and_loses_the_mails_to_him(tenant: TenantView, app: Quart) -> None:
     from uuid import uuid4
 
     from core.api import PersonRef

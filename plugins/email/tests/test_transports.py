@@ -22,7 +22,7 @@ TO = ["ana@example.org"]
 
 
 def smtp(url: str, *, own_network: bool = True) -> MailTransport:
-    return load(MailTransport, "smtp", {"url": url, "own_network": own_network}, ONCE)
+    return load(MailTransport, "smtp", {"url": url, "own_network": own_network}, ONCE)  # type: ignore[type-abstract]
 
 
 class TestSmtpWithAiosmtpd(MailTransportContract):
@@ -53,7 +53,7 @@ class TestSmtpWithOpenSmtpd(MailTransportContract):
 class TestOutbox(MailTransportContract):
     @pytest.fixture
     def transport(self, tmp_path: Path) -> MailTransport:
-        return load(MailTransport, "outbox", {"folder": str(tmp_path / "out")}, ONCE)
+        return load(MailTransport, "outbox", {"folder": str(tmp_path / "out")}, ONCE)  # type: ignore[type-abstract]
 
     @pytest.fixture
     def arrived(self, tmp_path: Path) -> Arrived:
@@ -138,9 +138,7 @@ class _Picky:
 @asynccontextmanager
 async def serving(handler: _Picky, **options: Any) -> AsyncIterator[int]:
     loop = asyncio.get_running_loop()
-    listener = await loop.create_server(
-        lambda: SMTP(handler, loop=loop, **options), "127.0.0.1", 0
-    )
+    listener = await loop.create_server(lambda: SMTP(handler, loop=loop, **options), "127.0.0.1", 0)
     yield listener.sockets[0].getsockname()[1]
     listener.close()
     await listener.wait_closed()
