@@ -4,7 +4,7 @@ import './picker.js';
 import { Drafts } from './outbox.js';
 import { filled } from './words.js';
 
-const TYPING_EVERY_MS = 3_000;
+const TYPING_EVERY_MS = 1_500;
 const SAVE_AFTER_MS = 300;
 const NEARLY_FULL = 200;
 

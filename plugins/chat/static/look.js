@@ -105,6 +105,9 @@ export const styles = css`
     background: var(--accent-solid);
     color: var(--on-solid);
   }
+  a {
+    color: var(--accent);
+  }
   .ours a,
   .ours .when {
     color: inherit;

@@ -39,12 +39,11 @@ function link(shown, url) {
   return html`<a href=${url.href} target="_blank" rel="noopener noreferrer nofollow">${shown}</a>${disguised ? ` (${url.hostname})` : ''}`;
 }
 
-/** A value inside a sentence, kept from turning the rest around. */
-export const isolated = value => `\u2068${String(value).replace(BIDI, '')}\u2069`;
-
-/** Fill {name} in the line of an event; what is not given stays empty. */
+/** Fill {name} in the line of an event, each value kept from turning the rest around. */
 export const sentence = (text, values) =>
-  text.replace(/\{(\w+)\}/g, (all, name) => (values[name] === undefined ? '' : isolated(values[name])));
+  text.split(/\{(\w+)\}/).map((piece, index) => (index % 2 ? html`<bdi>${shown(values[piece])}</bdi>` : piece));
+
+const shown = value => String(value ?? '').replace(BIDI, '');
 
 /** Fill the variables of a quick response. */
 export const filled = (text, names) => text.replace(/\{(\w+)\}/g, (all, name) => names[name] ?? all);

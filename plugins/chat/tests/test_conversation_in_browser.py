@@ -1,0 +1,256 @@
+"""The conversation as two people see it, in a real browser."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from core import sessions
+from core.api import SYSTEM, Actor, Draft, EndReason, Timeline, service
+from core.testing.application import Browser, enter, make_user, sign_in, waiting_session
+from core.testing.browser import NARROW, WIDE, Pages, axe, overflow, screenshot
+from plugins.chat.services import responses
+from plugins.chat.tests.conftest import Server
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f64540"
+    "0000000049454e44ae426082"
+)
+PAYLOADS = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "<svg/onload=alert(1)>",
+    "\"><iframe srcdoc='<script>parent.alert(1)</script>'>",
+    "javascript:alert(1)",
+    "https://x.example/\"onmouseover=alert(1)//",
+    "https://alert(1)@x.example/",
+    "{{constructor.constructor('alert(1)')()}}",
+    "${alert(1)}",
+    "</script><script>alert(1)</script>",
+    "<a href=javascript:alert(1)>x</a>",
+    "data:text/html,<script>alert(1)</script>",
+)
+
+
+async def open_as(pages: Pages, server: Server, who: Browser, path: str, **look: Any) -> Page:
+    """Open *path* in a browser that is signed in as *who*."""
+    context = await pages.context(**look)
+    kind, _, token = who.cookie.partition("=")
+    name = f"offhook_{who.tenant.slug}" + ("_visit" if kind.endswith("_visit") else "")
+    root = f"/t/{who.tenant.slug}/"
+    await context.add_cookies(
+        [{"name": name, "value": token, "domain": "127.0.0.1", "path": root}]
+    )
+    page = await pages.open(f"{server.of(who.tenant)}{path}", context=context)
+    await expect(page.locator("chat-panel .log")).to_be_visible()
+    return page
+
+
+def message(page: Page) -> Any:
+    return page.get_by_label("Message", exact=True)
+
+
+async def write(page: Page, text: str) -> None:
+    await message(page).fill(text)
+    await page.keyboard.press("Enter")
+
+
+@pytest.fixture
+async def ada(tenant: Any) -> Any:
+    return await make_user(tenant, "Ada")
+
+
+@pytest.fixture
+async def attended(tenant: Any, ada: Any) -> Any:
+    session = await waiting_session(tenant, "Ana Muñoz")
+    return await sessions.attend(tenant, session.id, Actor("agent", str(ada.id), ada.name))
+
+
+@pytest.fixture
+async def hers(pages: Pages, server: Server, tenant: Any, attended: Any) -> Page:
+    """The customer's page."""
+    return await open_as(pages, server, await enter(server.app, tenant, attended), "/visit/")
+
+
+@pytest.fixture
+async def his(pages: Pages, server: Server, tenant: Any, ada: Any, attended: Any) -> Page:
+    """The agent's page."""
+    who = await sign_in(server.app, tenant, ada)
+    return await open_as(pages, server, who, f"/sessions/{attended.id}")
+
+
+@pytest.mark.serves("C12", "C13")
+async def test_agent_and_customer_write_to_each_other(hers: Page, his: Page) -> None:
+    await write(hers, "Good afternoon!")
+    await expect(his.locator("chat-panel .bubble:not(.ours)")).to_contain_text("Good afternoon!")
+    await expect(his.locator("chat-panel .line")).to_contain_text(
+        ["opened the session", "is in the waiting room", "Ada attends now"]
+    )
+    await write(his, "Hello Ana, see https://example.org/a?b=c.")
+    link = hers.locator("chat-panel a[href^=http]")
+    await expect(link).to_have_attribute("href", "https://example.org/a?b=c")
+    await expect(link).to_have_attribute("rel", "noopener noreferrer nofollow")
+    await expect(hers.locator("chat-panel .pending")).to_have_count(0)
+    await message(his).press_sequentially("x")
+    await expect(hers.locator("chat-panel .typing")).to_have_text("Ada is typing…")
+
+
+@pytest.mark.serves("A17")
+async def test_each_is_told_when_the_other_is_gone_and_back(hers: Page, his: Page) -> None:
+    await expect(his.locator(".banner")).to_have_count(0)
+    await hers.goto("about:blank")
+    await expect(his.locator("chat-panel .banner")).to_contain_text(
+        "Ana Muñoz is offline", timeout=8000
+    )
+    await hers.go_back()
+    await expect(his.locator("chat-panel .banner.ok")).to_contain_text("online again")
+    await his.goto("about:blank")
+    await expect(hers.locator("chat-panel .banner")).to_contain_text("Ada is offline", timeout=8000)
+
+
+@pytest.mark.serves("R-08", "R-09")
+async def test_what_is_written_without_a_connection_arrives_once_also_after_a_reload(
+    pages: Pages, hers: Page, his: Page, attended: Any
+) -> None:
+    pages.tolerate("ERR_INTERNET_DISCONNECTED|WebSocket")
+    await hers.context.set_offline(True)
+    await hers.evaluate("() => import('@offhook/bus').then(({bus}) => bus.dispatchEvent(new Event('x')))")
+    await write(hers, "written in the tunnel")
+    await expect(hers.locator("chat-panel .bubble.ours")).to_contain_text("written in the tunnel")
+    await hers.context.set_offline(False)
+    await hers.reload()
+    await expect(his.locator("chat-panel .bubble:not(.ours)")).to_have_text(
+        [__import__("re").compile("written in the tunnel")]
+    )
+    await expect(hers.locator("chat-panel .pending")).to_have_count(0)
+    await expect(hers.locator("chat-panel .bubble")).to_have_count(1)
+    events = await service(Timeline).read(attended.tenant_id, attended.id)
+    assert [e.type for e in events].count("chat.message") == 1
+
+
+async def test_a_draft_survives_a_reload_and_a_refused_message_can_be_changed(
+    hers: Page, tenant: Any, attended: Any
+) -> None:
+    await message(hers).fill("half a sent")
+    await hers.reload()
+    await expect(message(hers)).to_have_value("half a sent")
+    await hers.evaluate("() => document.querySelector('chat-panel').outbox.post('\\u200b')")
+    await expect(hers.locator(".failed [role=alert]")).to_contain_text("nothing to read")
+    await hers.get_by_role("button", name="Discard").click()
+    await expect(hers.locator("chat-panel .failed")).to_have_count(0)
+
+
+@pytest.mark.serves("C15")
+async def test_files_come_by_button_drop_and_paste(
+    hers: Page, his: Page, tmp_path: Any
+) -> None:
+    (tmp_path / "tiny.png").write_bytes(PNG)
+    (tmp_path / "notes.txt").write_text("hello")
+    chooser = hers.locator("chat-composer input[type=file]")
+    await chooser.set_input_files([tmp_path / "tiny.png", tmp_path / "notes.txt"])
+    files = his.locator("chat-panel chat-file")
+    await expect(files).to_have_count(2)
+    image = his.locator("chat-file img")
+    await expect(image).to_have_js_property("naturalWidth", 1)
+    await drop(hers.locator("chat-panel .log"), "drop", "dropped.txt")
+    await expect(files).to_have_count(3)
+    await drop(message(hers), "paste", "pasted.txt")
+    await expect(files).to_have_count(4)
+    async with his.expect_download() as download:
+        await his.get_by_role("link", name="notes.txt").click()
+    assert (await download.value).suggested_filename == "notes.txt"
+    await expect(hers.locator("chat-panel .upload")).to_have_count(0)
+    await screenshot(his, "chat-files")
+
+
+async def drop(target: Any, kind: str, name: str) -> None:
+    await target.evaluate(
+        """(element, [kind, name]) => {
+          const data = new DataTransfer();
+          data.items.add(new File(['hello'], name, {type: 'text/plain'}));
+          const event = kind === 'drop'
+            ? new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true, composed: true})
+            : new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true, composed: true});
+          element.dispatchEvent(event);
+        }""",
+        [kind, name],
+    )
+
+
+@pytest.mark.serves("C15")
+async def test_an_upload_shows_its_progress_can_be_cancelled_and_says_what_is_too_large(
+    hers: Page, his: Page, tmp_path: Any
+) -> None:
+    cdp = await hers.context.new_cdp_session(hers)
+    await cdp.send("Network.enable")
+    await cdp.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000},
+    )
+    (tmp_path / "large.bin").write_bytes(b"x" * 3_000_000)
+    (tmp_path / "huge.bin").write_bytes(b"x" * (25 * 1024 * 1024 + 1))
+    chooser = hers.locator("chat-composer input[type=file]")
+    await chooser.set_input_files([tmp_path / "large.bin", tmp_path / "huge.bin"])
+    await expect(hers.locator(".upload .why")).to_contain_text("25 MB at most")
+    progress = hers.locator(".upload progress")
+    await expect(progress).to_be_visible()
+    await screenshot(hers, "chat-upload")
+    await hers.get_by_role("button", name="Cancel large.bin").click()
+    await hers.get_by_role("button", name="Discard huge.bin").click()
+    await expect(hers.locator("chat-panel .upload")).to_have_count(0)
+    await expect(his.locator("chat-panel chat-file")).to_have_count(0)
+
+
+@pytest.mark.serves("S-04", "S-12")
+async def test_hostile_texts_names_and_file_names_are_only_shown(
+    pages: Pages, server: Server, tenant: Any, ada: Any
+) -> None:
+    bo = await make_user(tenant, PAYLOADS[1])
+    session = await waiting_session(tenant, PAYLOADS[0])
+    await sessions.attend(tenant, session.id, Actor("agent", str(bo.id), bo.name))
+    for who in (Actor("agent", str(bo.id), bo.name), Actor("customer", str(session.customer_id), PAYLOADS[2])):
+        for text in PAYLOADS:
+            draft = Draft(tenant.id, "chat.message", who, {"text": text}, session.id)
+            await service(Timeline).append(draft)
+            file = {"file": text, "name": text, "size": 1, "media_type": "image/png"}
+            await service(Timeline).append(
+                Draft(tenant.id, "core.file_added", who, file, session.id)
+            )
+    customer = await enter(server.app, tenant, session)
+    await responses.add(
+        tenant, (await principal(ada)), responses.Wanted(PAYLOADS[1], PAYLOADS[2], None, False)
+    )
+    agent = await sign_in(server.app, tenant, ada)
+    pages.tolerate("404")
+    for who, path in ((agent, f"/sessions/{session.id}"), (customer, "/visit/"), (agent, "/chat/responses")):
+        page = await (open_as(pages, server, who, path) if "responses" not in path else plain(pages, server, who, path))
+        dialogs: list[str] = []
+        page.on("dialog", lambda dialog: dialogs.append(dialog.message))
+        if "responses" not in path:
+            await expect(page.locator("chat-panel .bubble").first).to_be_visible()
+            assert await page.locator("chat-panel a[href^=javascript]").count() == 0
+            assert await page.locator("chat-panel a[href*='alert(1)@']").count() == 0
+        await asyncio.sleep(0.3)
+        on = "() => [...document.querySelectorAll('*')].flatMap(e => [e, ...(e.shadowRoot?.querySelectorAll('*') ?? [])]).filter(e => [...(e.attributes ?? [])].some(a => a.name.startsWith('on'))).length"
+        assert await page.evaluate(on) == 0
+        assert dialogs == []
+
+
+async def plain(pages: Pages, server: Server, who: Browser, path: str) -> Page:
+    context = await pages.context()
+    token = who.cookie.partition("=")[2]
+    root = f"/t/{who.tenant.slug}/"
+    await context.add_cookies(
+        [{"name": f"offhook_{who.tenant.slug}", "value": token, "domain": "127.0.0.1", "path": root}]
+    )
+    return await pages.open(f"{server.of(who.tenant)}{path}", context=context)
+
+
+async def principal(user: Any) -> Any:
+    from core import sign_ins
+
+    return await sign_ins.find(user.tenant_id, await sign_ins.begin_user(user))
