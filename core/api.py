@@ -13,7 +13,7 @@ from core.access import (
 )
 from core.config import Config
 from core.current import service
-from core.database import across_tenants
+from core.database import Database, across_tenants
 from core.drivers import ONCE, Driver, DriverError, Retry, UnknownDriver, available, load
 from core.errors import (
     AppError,
@@ -26,8 +26,7 @@ from core.errors import (
     TooLarge,
     TooMany,
 )
-from core.events import event_lines
-from core.events import CORE_EVENTS
+from core.events import CORE_EVENTS, event_lines
 from core.hooks import hookimpl
 from core.i18n import (
     Context,
@@ -92,6 +91,7 @@ from core.sessions import get as get_session
 from core.sessions import of_customer as sessions_of_customer
 from core.settings import Settings
 from core.sign_ins import begin_customer
+from core.storage import NoSuchBytes, Storage, Stored
 from core.tenancy import Tenancy, TenantView
 from core.timeline import Timeline
 from core.values import (
@@ -125,6 +125,7 @@ __all__ = [
     "Context",
     "Customer",
     "CustomerAddress",
+    "Database",
     "Draft",
     "Driver",
     "DriverError",
@@ -144,6 +145,7 @@ __all__ = [
     "LinkGone",
     "MessageType",
     "NavItem",
+    "NoSuchBytes",
     "NotFound",
     "Notice",
     "Page",
@@ -163,6 +165,8 @@ __all__ = [
     "SessionState",
     "Settings",
     "StateTopic",
+    "Storage",
+    "Stored",
     "StoredEvent",
     "Tenancy",
     "Tenant",

@@ -124,7 +124,7 @@ async def test_the_export_holds_everything_of_this_person_and_nothing_of_others(
         await privacy.export_person(other.id, who)
 
 
-@pytest.mark.serves("X13")
+@pytest.mark.serves("X13", "S-31")
 async def test_erasing_leaves_no_trace_in_records_or_on_disk(
     parts: Parts, remembering: Remembering, tmp_path: Path
 ) -> None:

@@ -1,0 +1,1 @@
+"""Uses every extension point there is, and does nothing useful with it."""
