@@ -9,13 +9,17 @@ customElements.define(
     #stop = null;
 
     connectedCallback() {
-      const mine = rows => rows.some(row => row.session === this.dataset.session);
+      const mine = rows => rows.some(row => row.session === this.dataset.session && !this.#shows(row));
       const refresh = () =>
         this.querySelector('.notify-body')?.dispatchEvent(new CustomEvent('notify-changed'));
       this.#stop = bus.subscribe(TOPIC, {
         onSnapshot: rows => mine(rows) && refresh(),
         onDelta: ({ set = [] }) => mine(set) && refresh(),
       });
+    }
+
+    #shows({ id, state }) {
+      return this.querySelector(`[data-delivery="${id}"]`)?.dataset.state === state;
     }
 
     disconnectedCallback() {
