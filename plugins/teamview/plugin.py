@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from quart import g
+from quart import g, url_for
 
 from core.api import (
+    Action,
     Fragment,
     NavItem,
     Permission,
@@ -13,10 +14,14 @@ from core.api import (
     StateTopic,
     StoredEvent,
     TenantView,
+    gettext,
     hookimpl,
 )
 from core.api import gettext_noop as _
 from plugins.teamview import services, views
+from plugins.teamview.rows import TOPIC
+
+FEATURES = "core.plugin.manage"
 
 
 class TeamviewPlugin(Plugin):
@@ -31,7 +36,7 @@ class TeamviewPlugin(Plugin):
             "teamview.home", _("Waiting room"), "users", permission=views.VIEW, order=10, home=True
         ),
     )
-    topics = (StateTopic(services.TOPIC, views.VIEW, services.snapshot),)
+    topics = (StateTopic(TOPIC, views.VIEW, services.snapshot),)
     modules = {"agent": ("room.js",)}
     keeps = _(
         "Since when the customer of an open session is on or off line and has been waiting for an "
@@ -56,6 +61,11 @@ class TeamviewPlugin(Plugin):
     @hookimpl
     async def event_kept(self, tenant: TenantView, event: StoredEvent) -> None:
         await services.event_kept(tenant, event)
+
+    @hookimpl
+    async def home_actions(self) -> Action | None:
+        url = url_for("administration.features")
+        return Action(gettext("Settings"), url, "settings", permission=FEATURES, order=90)
 
     @hookimpl
     async def desk_list(self, session: Session) -> Fragment | None:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from core.api import Session, User
+from core.api import Session, SessionState, User
 from plugins.teamview.models import Mark
+
+TOPIC: Final = "teamview.room"
+SHOWN: Final = frozenset(
+    {
+        SessionState.SCHEDULED,
+        SessionState.WAITING,
+        SessionState.OFFERED,
+        SessionState.ACTIVE,
+        SessionState.INTERRUPTED,
+    }
+)
 
 
 def row_of(session: Session, mark: Mark | None, *, online: bool) -> dict[str, Any]:

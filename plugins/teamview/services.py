@@ -14,7 +14,6 @@ from core.api import (
     Principal,
     Registry,
     Session,
-    SessionState,
     StoredEvent,
     TenantView,
     get_session,
@@ -23,22 +22,13 @@ from core.api import (
     service,
 )
 from core.api import gettext as _
+from plugins.teamview import presence
 from plugins.teamview.models import Choice, Mark
-from plugins.teamview.rows import row_of
+from plugins.teamview.rows import SHOWN, TOPIC, row_of
 
-TOPIC: Final = "teamview.room"
 TEAM: Final = "team"
 DARK: Final = "dark"
 VIEWS: Final = (TEAM, DARK)
-SHOWN: Final = frozenset(
-    {
-        SessionState.SCHEDULED,
-        SessionState.WAITING,
-        SessionState.OFFERED,
-        SessionState.ACTIVE,
-        SessionState.INTERRUPTED,
-    }
-)
 ARRIVAL: Final = "core.customer_arrived"
 """Wants attention, too, but a new row in the room says so by itself."""
 
@@ -65,10 +55,7 @@ async def session_changed(tenant: TenantView, session: Session) -> None:
 
 
 async def customer_presence(tenant: TenantView, session: Session, *, online: bool) -> None:
-    if session.state not in SHOWN:
-        return
-    await _mark(tenant.id, session.id, online=online, online_changed_at=datetime.now(UTC))
-    await session_changed(tenant, await get_session(tenant.id, session.id))
+    presence.changed(tenant, session.id, online=online)
 
 
 async def agent_presence(tenant: TenantView, session: Session, *, online: bool) -> None:
@@ -98,24 +85,20 @@ def wants_attention(event_type: str) -> bool:
 async def _wrote(tenant: TenantView, session_id: UUID) -> None:
     if service(Presence).online(session_id, "agent"):
         return
-    query = Mark.filter(tenant_id=tenant.id, session_id=session_id)
-    if not await query.filter(attention_at__isnull=False).exists():
-        session = await get_session(tenant.id, session_id)
-        if session.state in SHOWN:
-            await _mark(tenant.id, session_id, attention_at=datetime.now(UTC))
+    marks = Mark.filter(tenant_id=tenant.id, session_id=session_id)
+    if await marks.filter(attention_at__isnull=False).exists():
+        return
+    session = await get_session(tenant.id, session_id)
+    if session.state in SHOWN:
+        await Mark.get_or_create(tenant_id=tenant.id, session_id=session_id)
+        if await marks.filter(attention_at=None).update(attention_at=datetime.now(UTC)):
             await session_changed(tenant, session)
 
 
 async def _answered(tenant: TenantView, session_id: UUID) -> None:
-    query = Mark.filter(tenant_id=tenant.id, session_id=session_id, attention_at__isnull=False)
-    if await query.exists():
-        await query.update(attention_at=None)
+    marks = Mark.filter(tenant_id=tenant.id, session_id=session_id, attention_at__isnull=False)
+    if await marks.exists() and await marks.update(attention_at=None):
         await session_changed(tenant, await get_session(tenant.id, session_id))
-
-
-async def _mark(tenant_id: int, session_id: UUID, **values: Any) -> None:
-    await Mark.get_or_create(tenant_id=tenant_id, session_id=session_id)
-    await Mark.filter(tenant_id=tenant_id, session_id=session_id).update(**values)
 
 
 # The view an agent likes
