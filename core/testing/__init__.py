@@ -1,3 +1,8 @@
 """The kit that tests of core and of plugins share, loaded by pytest as the plugin ``offhook``."""
 
-pytest_plugins = ("core.testing.services", "core.testing.browser", "core.testing.application")
+pytest_plugins = (
+    "core.testing.services",
+    "core.testing.browser",
+    "core.testing.application",
+    "core.testing.site",
+)

@@ -41,3 +41,15 @@ async def file(owner: str, version: str, path: str) -> Response:
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
+
+
+@blueprint.get("/favicon.ico")
+@public
+async def favicon() -> Response:
+    """Browsers ask for it wherever a page does not name an icon, such as files and plain texts."""
+    rendering: Rendering = current_app.extensions["rendering"]
+    mark = rendering.assets.find("core", "mark.svg")
+    assert mark is not None
+    response = await send_file(mark, mimetype="image/svg+xml")
+    response.headers["Cache-Control"] = "public, max-age=86400"
+    return response

@@ -41,7 +41,7 @@ function formatter(kind, options) {
 }
 const date = options => formatter(Intl.DateTimeFormat, { timeZone: zone, ...options });
 
-export const clock = ms => date({ hour: '2-digit', minute: '2-digit' }).format(ms);
+export const clock = ms => date({ timeStyle: 'short' }).format(ms);
 export const day = ms => date({ weekday: 'short', day: 'numeric', month: 'short' }).format(ms);
 export const dateTime = ms => date({ dateStyle: 'medium', timeStyle: 'short' }).format(ms);
 export const number = (n, options = {}) => formatter(Intl.NumberFormat, options).format(n);
