@@ -165,3 +165,32 @@ async def test_a_plugin_goes_and_returns_while_others_work(
     await expect(row.get_by_text("New message")).to_be_visible(timeout=SLOW)
     assert not failures
     assert not [url for url in closed if "/t/beta/" in url]
+
+
+@pytest.mark.serves("V25", "V27", "V3")
+async def test_two_agents_see_who_attends_and_one_takes_over(
+    installation: Installation, pages: Pages
+) -> None:
+    """What one agent does changes the other's page without a reload."""
+    customer = await pages.open(installation.at(installation.acme, "/e/front"))
+    await customer.locator("[name=name]").fill("Dmitri")
+    await customer.keyboard.press("Enter")
+    await customer.wait_for_url("**/visit/")
+    first = await installation.signed_in(pages, installation.acme, "Ada")
+    second = await installation.signed_in(pages, installation.acme, "Ben")
+    row = first.get_by_role("listitem").filter(has_text="Dmitri")
+    await row.get_by_role("button", name="Attend").click()
+    await first.wait_for_url("**/sessions/**")
+    other = second.get_by_role("listitem").filter(has_text="Dmitri")
+    await expect(other).to_contain_text("With Ada", timeout=SLOW)
+    await expect(other.get_by_role("button", name="Attend")).to_have_count(0)
+
+    await second.goto(first.url)
+    state = second.locator("[data-session-state]")
+    await expect(state).to_contain_text("Attended by Ada")
+    await first.get_by_role("button", name="Back to the room").click()
+    await expect(state).to_contain_text("In the waiting room", timeout=SLOW)
+    await expect(customer.locator("[data-place]")).to_be_visible(timeout=SLOW)
+    await second.get_by_role("button", name="Attend").first.click()
+    await expect(customer.locator("[data-attended]")).to_contain_text("Ben", timeout=SLOW)
+    await expect(first.locator("[data-session-state]")).to_contain_text("Ben", timeout=SLOW)
