@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from io import BytesIO
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
@@ -17,6 +18,10 @@ from core.i18n.extract import Message, from_package
 
 LANGUAGES = ("es", "ru", "zh-Hans")
 ROOT = Path(__file__).resolve().parents[2]
+_HEADER = (
+    'msgid ""\nmsgstr ""\n"Language: {folder}\\n"\n"Plural-Forms: {plural}\\n"\n'
+    '"Content-Type: text/plain; charset=utf-8\\n"\n\n'
+)
 _PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w+\}")
 
 
@@ -85,7 +90,7 @@ def update(package: Path, language: str) -> int:
     old, wanted = _open(package, language), messages_of(package)
     if not wanted:
         return 0
-    new, added = _empty(package, language), 0
+    new, added = _empty(language), 0
     for message in sorted(wanted.values(), key=lambda m: m.id):
         entry = old.get(message.id)
         id_ = (message.id, message.plural) if message.plural else message.id
@@ -93,36 +98,30 @@ def update(package: Path, language: str) -> int:
         string = entry.string if entry and same_kind else ""
         added += not all(_forms(string))
         new.add(id_, string, locations=[(message.file, 0)])
-    path = po_path(package, language)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        write_po(file, new, width=100, include_lineno=False, omit_header=False)
+    save(package, language, new)
     return added
 
 
-def _empty(package: Path, language: str) -> Catalog:
-    catalog = Catalog(
-        folder_name(language),
-        project=f"offhook {package.name}",
-        header_comment="",
-        fuzzy=False,
-        charset="utf-8",
+def save(package: Path, language: str, catalog: Catalog) -> None:
+    """Write *catalog* with a header that is the same each time, so that it never conflicts."""
+    body = BytesIO()
+    write_po(body, catalog, width=100, include_lineno=False, omit_header=True)
+    path = po_path(package, language)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    header = _HEADER.format(
+        folder=folder_name(language), plural=get_plural(folder_name(language)).plural_forms
     )
-    plural = get_plural(folder_name(language))
-    catalog.mime_headers = [
-        ("Language", folder_name(language)),
-        ("Plural-Forms", plural.plural_forms),
-        ("MIME-Version", "1.0"),
-        ("Content-Type", "text/plain; charset=utf-8"),
-        ("Content-Transfer-Encoding", "8bit"),
-    ]
-    return catalog
+    path.write_bytes(header.encode() + body.getvalue().rstrip() + b"\n")
+
+
+def _empty(language: str) -> Catalog:
+    return Catalog(folder_name(language), fuzzy=False, charset="utf-8")
 
 
 def _open(package: Path, language: str) -> Catalog:
     path = po_path(package, language)
     if not path.is_file():
-        return _empty(package, language)
+        return _empty(language)
     with path.open("rb") as file:
         return read_po(file, locale=folder_name(language), abort_invalid=True)
 
