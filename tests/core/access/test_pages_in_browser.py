@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from core import password_links
+from core import audit, password_links
 from core.models import User
 from core.tenancy import TenantView
 from core.testing.application import (
@@ -20,7 +20,10 @@ from core.testing.application import (
 )
 from core.testing.browser import NARROW, WIDE, axe, overflow, screenshot
 from core.testing.site import Site
+from core.values import Actor
 
+SCROLLS_SIDEWAYS = """() => [...document.querySelectorAll('.table-wrap')]
+    .some(e => e.scrollWidth > e.clientWidth)"""
 SHAPES = [
     pytest.param(WIDE, False, id="desk"),
     pytest.param(NARROW, True, id="phone at night"),
@@ -48,6 +51,7 @@ async def test_pages_have_no_barriers_and_fit(
     ada = await User.get(tenant_id=tenant.id, name="Ada")
     await waiting_session(tenant)
     await invited_session(tenant, ada)
+    await audit.write(tenant.id, Actor("agent", "1", "Bo"), "core.user_changed", "user:2")
     link = await password_links.link_url(tenant, ada, password_links.FIRST)
     who, nobody = await sign_in(site.app, tenant, boss), Browser(site.app, tenant)
     visits = [
@@ -64,6 +68,8 @@ async def test_pages_have_no_barriers_and_fit(
     for person, path in visits:
         page = await site.open(person, path, size=size, dark=dark)
         await screenshot(page, f"access-{visits.index((person, path))}-{size[0]}")
+        if await page.evaluate(SCROLLS_SIDEWAYS):
+            faults.append(f"{path}: its table scrolls sideways")
         faults += [f"{path}: {one}" for one in await axe(page) + await overflow(page)]
         await page.context.close()
     assert not faults, "\n".join(faults)
