@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from quart import Quart, g, has_request_context, request, websocket
 
-from core import files, hookspecs, privacy, rendering, sessions, sign_ins
+from core import edge, files, hookspecs, privacy, rendering, sessions, sign_ins
 from core.bus import Bus
 from core.config import Config
 from core.current import Services
@@ -96,9 +96,9 @@ def _live(app: Quart, config: Config, registry: Registry, services: Services, wo
                 await inner(scope, receive, send)
                 return
             with database.entered():
-                await inner(await _with_tenant(services[Tenancy], scope), receive, send)
+                await inner(await _with_tenant(services[Tenancy], config, scope), receive, send)
 
-    app.asgi_app = enter  # type: ignore[method-assign]
+    app.asgi_app = edge.guarded(enter, config.trusted_proxies)  # type: ignore[method-assign]
 
     @app.before_serving
     async def start() -> None:
@@ -123,14 +123,18 @@ def _live(app: Quart, config: Config, registry: Registry, services: Services, wo
         del services[Database]
 
 
-async def _with_tenant(tenancy: Tenancy, scope: dict[str, Any]) -> dict[str, Any]:
-    """Put the tenant into *scope*: by domain, by subdomain, or by ``/t/<slug>/`` in the path."""
+async def _with_tenant(tenancy: Tenancy, config: Config, scope: dict[str, Any]) -> dict[str, Any]:
+    """Put the tenant into *scope*: by domain, by subdomain, or by ``/t/<slug>/`` in the path.
+
+    The path counts at the installation's own hosts only, not at names that others point at us.
+    """
     if scope["type"] not in {"http", "websocket"}:
         return scope
     host = next((v for k, v in scope["headers"] if k == b"host"), b"").decode("latin1")
-    tenant = await tenancy.of_host(host.rsplit(":", 1)[0] if "]" not in host[-1:] else host)
+    host = host if host.endswith("]") else host.rsplit(":", 1)[0]
+    tenant = await tenancy.of_host(host)
     root = scope.get("root_path", "")
-    if tenant is None and scope["path"].startswith("/t/"):
+    if tenant is None and scope["path"].startswith("/t/") and config.is_own_host(host):
         slug = scope["path"][3:].partition("/")[0]
         tenant = await tenancy.of_slug(slug)
         if tenant is not None:

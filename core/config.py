@@ -6,8 +6,10 @@ import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class BadConfig(Exception):
@@ -65,6 +67,15 @@ class Config:
         }
         return cls(**values | overrides)._completed()
 
+    def is_own_host(self, host: str) -> bool:
+        """Tell whether *host*, without port, names this installation rather than a tenant.
+
+        An address does: no page elsewhere can have it as the name of its own site.
+        """
+        name = host.lower().rstrip(".")
+        own = {urlsplit(self.public_url).hostname, self.base_domain.lower(), "localhost"}
+        return name in own or is_address(name.strip("[]"))
+
     def _completed(self) -> Config:
         data_dir = self.data_dir.resolve()
         changes: dict[str, Any] = {"data_dir": data_dir}
@@ -96,6 +107,14 @@ def _parse(name: str, text: str, kind: object) -> object:
             return Path(text)
         case _:
             return text
+
+
+def is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _kept_secret(path: Path) -> str:

@@ -46,7 +46,10 @@ _only_id = msgspec.json.Decoder(_OnlyId)
 
 def read(data: str | bytes) -> Request | None:
     """Return the message, ``None`` for a pong; ``msgspec.DecodeError`` for anything else."""
-    message = _message.decode(data)
+    try:
+        message = _message.decode(data)
+    except RecursionError:
+        raise msgspec.DecodeError("nested too deeply") from None
     return None if isinstance(message, Pong) else message
 
 
@@ -59,6 +62,6 @@ def key_of(principal: Principal, message: Send) -> str:
 def id_of(data: str | bytes) -> str | None:
     try:
         found = _only_id.decode(data).id
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None
     return found[:64] if isinstance(found, str) else None

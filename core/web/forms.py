@@ -48,7 +48,7 @@ async def _values() -> dict[str, Any]:
     if request.is_json:
         try:
             body = msgspec.json.decode(await request.get_data())
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             raise BadInput(field="body", problem=_("this is not JSON")) from None
         if not isinstance(body, dict):
             raise BadInput(field="body", problem=_("an object is expected"))

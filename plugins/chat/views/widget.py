@@ -104,6 +104,6 @@ async def come_again(slug: str) -> ResponseReturnValue:
 async def _sent() -> dict[str, Any]:
     try:
         found = msgspec.json.decode(await request.get_data(), type=dict[str, Any])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise BadInput(field="form", problem=gettext("this is no JSON object")) from error
     return found
