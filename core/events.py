@@ -17,6 +17,7 @@ CORE_EVENTS = (
     EventType("core.agent_joined", _("{name} attends now"), "user-check"),
     EventType("core.agent_left", _("{name} sent the customer back to the waiting room"), "undo-2"),
     EventType("core.priority_set", _("{name} changed the priority"), "arrow-up-down"),
+    EventType("core.owner_changed", _("{name} gave the customer to {owner_name}"), "user-check"),
     EventType("core.session_ended", _("{name} ended the session"), "square"),
     EventType("core.file_added", "", "paperclip", attention=True),
     EventType("core.file_removed", _("{name} removed a file"), "trash-2"),

@@ -79,11 +79,13 @@ async def test_pages_have_no_barriers_and_fit(
 async def test_person_signs_in_changes_the_password_and_signs_out(
     site: Site, tenant: TenantView, boss: User
 ) -> None:
-    page = await site.open(Browser(site.app, tenant), "/account/")
+    page = await site.open(Browser(site.app, tenant), "/sign-in")
     await page.get_by_label("E-mail address").fill(boss.email)
     await page.get_by_label("Password").fill(PASSWORD)
     await page.keyboard.press("Enter")
-    await page.wait_for_url("**/account/")
+    await page.wait_for_url("**/home")
+    await page.locator("header details.menu summary").last.click()
+    await page.get_by_role("link", name="My account").click()
     await page.get_by_label("Old password").fill(PASSWORD)
     await page.get_by_label("New password", exact=False).first.fill("seven green kettles")
     await page.get_by_label("Repeat the new password").fill("seven green kettles")
