@@ -42,6 +42,7 @@ async def served(app: Any) -> AsyncIterator[str]:
 
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
+    listener.listen()  # who comes before the server accepts waits, instead of being refused
     port = listener.getsockname()[1]
     config = Config()
     config.bind = [f"fd://{listener.detach()}"]

@@ -108,7 +108,9 @@ async def again() -> ResponseReturnValue:
     return await _enter(await sessions.follow_up(g.tenant, old))
 
 
-async def entry_point(tenant: TenantView, slug: str) -> EntryPoint:
+async def entry_point(tenant: TenantView | None, slug: str) -> EntryPoint:
+    if tenant is None:
+        raise NotFound
     found = await EntryPoint.get_or_none(tenant_id=tenant.id, slug=slug)
     if found is None:
         raise NotFound

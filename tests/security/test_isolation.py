@@ -87,3 +87,22 @@ async def test_pages_show_nothing_of_another_tenant_and_none_fails(
     assert not [record.getMessage() for record in caplog.records]
     assert own > 40, "the pages were empty, so they showed nothing"
     assert await dump(beta.tenant) == before
+
+
+@pytest.mark.serves("S-01")
+async def test_host_of_no_tenant_shows_the_front_page_only(
+    app: Quart, acme: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    client, found = app.test_client(use_cookies=False), set()
+    headers = {"Host": "evil.test", "Origin": "http://evil.test", "Accept": "text/html"}
+    for route in routes(app):
+        options = route.case.body("") if route.method != "GET" else {}
+        sent = headers | options.pop("headers", {})
+        path = route.path(app, acme)
+        answer = await client.open(path, method=route.method, headers=sent, **options)
+        assert answer.status_code < 500, route
+        assert acme.mark not in await text_of(answer), route
+        if answer.status_code != 404:
+            found.add(route.endpoint)
+    assert found == {"home.front", "assets.file", "assets.favicon", "health.alive", "health.ready"}
+    assert not [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR]
