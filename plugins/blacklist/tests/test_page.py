@@ -8,9 +8,18 @@ from uuid import UUID
 
 import pytest
 
-from core import privacy
-from core.api import SYSTEM, Actor, Arrival, Channel, TenantView
-from core.models import Audit, CustomerAddress, Event
+from core.api import (
+    SYSTEM,
+    Actor,
+    Arrival,
+    Channel,
+    CustomerAddress,
+    PersonRef,
+    TenantView,
+    Timeline,
+    audit,
+    service,
+)
 from core.testing.application import Browser, make_user, sign_in, waiting_session
 from plugins.blacklist import services
 from plugins.blacklist.entries import Wanted
@@ -41,7 +50,7 @@ async def test_an_administrator_adds_an_entry(tenant: TenantView, administrator:
     page = await (await administrator.get("/blacklist/")).get_data(as_text=True)
     assert "+34600111222" in page
     assert "calls at night" in page
-    assert await Audit.exists(tenant_id=tenant.id, action="blacklist.entry_added")
+    assert [row.action for row in await audit.read(tenant.id)] == ["blacklist.entry_added"]
 
 
 @pytest.mark.parametrize(
@@ -168,9 +177,8 @@ async def test_an_agent_blocks_and_unblocks_an_address_of_his_customer(
     assert f"Unblock <bdi>{ANA}</bdi>" in page
     assert (await agent.post(f"{path}/unblock", form=form)).status_code == 303
     assert not await Entry.exists(tenant_id=tenant.id)
-    kinds = await Event.filter(tenant_id=tenant.id, session_id=session.id).values_list(
-        "type", "internal"
-    )
+    told = await service(Timeline).read(tenant.id, session.id)
+    kinds = [(event.type, event.internal) for event in told]
     assert ("blacklist.address_blocked", True) in kinds
     assert ("blacklist.address_unblocked", True) in kinds
 
@@ -206,11 +214,11 @@ async def test_erasing_a_person_leaves_a_fingerprint_that_still_holds(
     session = await customer_with_mail(tenant)
     await add(tenant, reason="wrote to my home")
     await add(other_tenant)
-    customer = cast("UUID", session.customer_id)
-    told = await privacy.export_person(tenant.id, customer)
-    [entry] = told["blacklist"]["entries"]
+    person = PersonRef(tenant.id, cast("UUID", session.customer_id), (ANA,))
+    told = await services.export_person(person)
+    assert told is not None
+    [entry] = told["entries"]
     assert (entry["value"], entry["reason"]) == (ANA, "wrote to my home")
-    person = await privacy.person(tenant.id, customer)
     assert await services.erase_person(person, dry_run=True) == {"entries": 1}
     assert (await Entry.get(tenant_id=tenant.id)).value == ANA
     assert await services.erase_person(person, dry_run=False) == {"entries": 1}

@@ -9,8 +9,7 @@ from typing import Any
 import pytest
 from quart import Quart
 
-from core.api import SYSTEM, TenantView
-from core.models import CustomerAddress
+from core.api import SYSTEM, CustomerAddress, TenantView
 from core.testing.application import Browser, waiting_session
 from core.testing.browser import NARROW, WIDE, Pages, axe, overflow, screenshot, served
 from plugins.blacklist import services
@@ -21,7 +20,7 @@ pytestmark = pytest.mark.serves("M23")
 
 
 @pytest.fixture
-async def site(app: Quart) -> AsyncIterator[str]:
+async def site(app: Quart, pages: Pages) -> AsyncIterator[str]:
     async def serving(scope: Any, receive: Any, send: Any) -> None:
         """The test has started the application already and will stop it."""
         if scope["type"] != "lifespan":
@@ -33,6 +32,8 @@ async def site(app: Quart) -> AsyncIterator[str]:
 
     async with served(serving) as url:
         yield url.rpartition(":")[2]
+        for context in pages.browser.contexts:
+            await context.close()
 
 
 async def opened(pages: Pages, port: str, who: Browser, path: str, **options: Any) -> Any:

@@ -59,3 +59,5 @@ async def site(app: Quart, pages: Pages) -> AsyncIterator[Site]:
 
     async with served(serving) as url:
         yield Site(app, url.rpartition(":")[2], pages)
+        for context in pages.browser.contexts:
+            await context.close()

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from core.api import Presence, Session, TenantView, User, service
-from core.sessions import Person
+from core.api import Person, Presence, Session, TenantView, User, service
 from core.testing.application import invited_session, make_user, waiting_session
 from core.testing.browser import NARROW, WIDE, axe, overflow, screenshot
 from plugins.teamview.tests.conftest import Site
