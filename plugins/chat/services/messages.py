@@ -11,11 +11,11 @@ from core.api import (
     AppError,
     Conflict,
     Draft,
-    Event,
     Incoming,
     NotFound,
     Refused,
     Session,
+    SessionEnded,
     SessionState,
     Settings,
     TenantView,
@@ -98,11 +98,6 @@ async def take(incoming: Incoming) -> dict[str, Any]:
     tenant, session_id = incoming.tenant, incoming.session_id
     if session_id is None:
         raise NotFound
-    if not incoming.principal.is_user and await is_over(tenant.id, session_id):
-        known = await _known(tenant.id, session_id, incoming.key)
-        if known is None:
-            raise ConversationEnded
-        return {"n": known.n, "at": known.at_ms}
     text = await _read(tenant, session_id, incoming.data.text)
     draft = Draft(
         tenant_id=tenant.id,
@@ -111,8 +106,12 @@ async def take(incoming: Incoming) -> dict[str, Any]:
         payload={"text": text},
         session_id=session_id,
         key=incoming.key,
+        while_open=not incoming.principal.is_user,
     )
-    event = await service(Timeline).append(draft)
+    try:
+        event = await service(Timeline).append(draft)
+    except SessionEnded as error:
+        raise ConversationEnded from error
     return {"n": event.n, "at": event.at_ms}
 
 
@@ -130,10 +129,6 @@ async def _read(tenant: TenantView, session_id: UUID, written: str) -> str:
 async def is_over(tenant_id: int, session_id: UUID) -> bool:
     query = Session.filter(tenant_id=tenant_id, id=session_id, state=SessionState.ENDED)
     return await query.exists()
-
-
-async def _known(tenant_id: int, session_id: UUID, key: str) -> Event | None:
-    return await Event.get_or_none(tenant_id=tenant_id, session_id=session_id, key=key)
 
 
 async def refuse_unwanted_file(tenant: TenantView, session_id: UUID, kind: str) -> None:

@@ -62,16 +62,9 @@ def arrival(tenant: TenantView, point: EntryPoint, form: dict[str, Any], address
         channel=point.channel,
         entry_point=point.slug,
         address=address,
-        email=_email(email) if email else "",
+        email=addresses.email(email) if email else "",
         name=name,
     )
-
-
-def _email(text: str) -> str:
-    try:
-        return addresses.email(text)
-    except BadInput as error:
-        raise BadInput(field="email", problem=error.details["problem"]) from error
 
 
 async def come_in(

@@ -149,10 +149,14 @@ export const styles = css`
     border: 1px solid var(--bad);
     background: var(--bad-soft);
   }
+  .pending progress,
+  .pending progress::-webkit-progress-bar {
+    background: var(--surface);
+  }
   .why {
     display: flex;
     gap: 6px;
-    align-items: baseline;
+    align-items: center;
     color: var(--bad);
     font-size: var(--text-s);
     font-weight: 600;

@@ -36,6 +36,7 @@ class ChatPanel extends OffhookElement {
   #composer = createRef();
   #removed = new Set();
   #atEnd = true;
+  #lastTop = 0;
   #keep = null; // distance to the foot that must not change while earlier events come in on top
   #typingTimer = null;
   #resize = null;
@@ -47,6 +48,8 @@ class ChatPanel extends OffhookElement {
     this.typing = '';
     this.back = '';
     this.said = '';
+    for (const kind of ['dragenter', 'dragover', 'dragleave']) this.addEventListener(kind, this.#drag);
+    this.addEventListener('drop', this.#drop);
   }
 
   connectedCallback() {
@@ -97,7 +100,7 @@ class ChatPanel extends OffhookElement {
   updated() {
     const log = this.#log.value;
     if (this.#keep !== null) {
-      log.scrollTop = log.scrollHeight - this.#keep;
+      log.scrollTop = this.#lastTop = log.scrollHeight - this.#keep;
       this.#keep = null;
     } else if (this.#atEnd) this.#toEnd();
     if (!this.#atEnd || log.scrollHeight <= log.clientHeight) this.#nearTop();
@@ -167,8 +170,13 @@ class ChatPanel extends OffhookElement {
 
   #scrolled() {
     const log = this.#log.value;
-    this.#atEnd = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
-    if (this.#atEnd) this.unread = 0;
+    const near = log.scrollHeight - log.scrollTop - log.clientHeight < NEAR_PX;
+    const up = log.scrollTop < this.#lastTop - 1;
+    this.#lastTop = log.scrollTop;
+    // Only a reader leaves the end; a composer that grows does not take him away from it.
+    if (!near && !up && this.#atEnd) return this.#toEnd();
+    this.#atEnd = near;
+    if (near) this.unread = 0;
     this.far = !this.#atEnd;
     this.requestUpdate();
   }
@@ -180,6 +188,7 @@ class ChatPanel extends OffhookElement {
   #toEnd() {
     const log = this.#log.value;
     log.scrollTop = log.scrollHeight;
+    this.#lastTop = log.scrollTop;
   }
 
   #jump() {
@@ -247,7 +256,7 @@ class ChatPanel extends OffhookElement {
   render() {
     return html`
       ${this.#banner()}
-      <div class="log" ${ref(this.#log)} role="log" aria-live="off" tabindex="0" aria-label=${t('Conversation')} @scroll=${this.#scrolled} @dragenter=${this.#drag} @dragover=${this.#drag} @dragleave=${this.#drag} @drop=${this.#drop}>
+      <div class="log" ${ref(this.#log)} role="log" aria-live="off" tabindex="0" aria-label=${t('Conversation')} @scroll=${this.#scrolled}>
         <div class="events">${this.#top()}${repeat(this.#rows(), row => row.key, row => row.show())}${this.#underway()}</div>
       </div>
       <div class="sr" role="status" aria-live="polite">${this.said}</div>

@@ -97,6 +97,9 @@ class ChatPicker extends OffhookElement {
       color: var(--ink-2);
       font-size: var(--text-s);
     }
+    .foot a {
+      color: var(--accent);
+    }
     .none {
       padding: var(--s-4);
       color: var(--ink-2);
