@@ -6,12 +6,13 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from functools import lru_cache
+from typing import Any, Final, TypeVar, cast
 from uuid import UUID
 
 from core.config import Config
 from core.current import service
-from core.plugins import Permission, Registry
+from core.plugins import Permission, Plugin, Registry
 from core.tenancy import TenantView
 from core.values import Actor
 
@@ -89,7 +90,12 @@ def roles_with(tenant: TenantView, permission: str) -> tuple[str, ...]:
     plugin = service(Registry).plugins.get(owner) if owner in tenant.enabled else None
     if plugin is None:
         return ()
-    return next((p.roles for p in plugin.permissions if p.name == permission), ())
+    return _declared(type(plugin)).get(permission, ())
+
+
+@lru_cache(maxsize=1024)
+def _declared(plugin: Callable[..., Plugin]) -> dict[str, tuple[str, ...]]:
+    return {p.name: p.roles for p in cast("type[Plugin]", plugin).permissions}
 
 
 def permissions_of(tenant: TenantView) -> tuple[Permission, ...]:

@@ -93,7 +93,7 @@ from core.settings import Settings
 from core.sign_ins import begin_customer
 from core.storage import NoSuchBytes, Storage, Stored
 from core.tenancy import Tenancy, TenantView
-from core.timeline import Timeline
+from core.timeline import SessionEnded, Timeline
 from core.values import (
     SYSTEM,
     Action,
@@ -161,6 +161,7 @@ __all__ = [
     "Registry",
     "Retry",
     "Session",
+    "SessionEnded",
     "SessionOver",
     "SessionState",
     "Settings",

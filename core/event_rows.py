@@ -14,7 +14,8 @@ import orjson
 from tortoise.backends.base.client import BaseDBAsyncClient
 
 from core.database import dialect, fetch
-from core.errors import BadInput, NotFound
+from core.errors import BadInput, Conflict, NotFound
+from core.lifecycle import SessionState
 from core.values import Actor, Draft, StoredEvent
 
 COLUMNS: Final = (
@@ -22,6 +23,12 @@ COLUMNS: Final = (
 )
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _INSERT_COLUMNS = f"{COLUMNS}, customer_id"
+
+
+class SessionEnded(Conflict):
+    code = "session-ended"
+    message = "This session has ended."
+
 
 Row = StoredEvent | BaseException
 """What became of one entry: its event, or its own error."""
@@ -80,7 +87,8 @@ class Statements:
 
 _SQLITE = Statements(
     known=f"SELECT {COLUMNS} FROM core_event WHERE key IN (SELECT value FROM json_each($1))",  # noqa: S608
-    lock="",  # BEGIN IMMEDIATE has locked everything
+    # BEGIN IMMEDIATE has locked everything; it is only about the states.
+    lock="SELECT id, state FROM core_session WHERE id IN (SELECT value FROM json_each($1))",
     sessions="UPDATE core_session SET last_n = last_n + d.k"
     " FROM (SELECT value ->> 0 AS id, value ->> 1 AS tenant, value ->> 2 AS k FROM json_each($1))"
     " AS d WHERE core_session.id = d.id AND core_session.tenant_id = d.tenant"
@@ -93,7 +101,7 @@ _SQLITE = Statements(
 _POSTGRES = Statements(
     known=f"SELECT {COLUMNS} FROM core_event WHERE key = ANY($1::text[])",  # noqa: S608
     # In the order of ids, lest two processes wait for each other.
-    lock="SELECT id FROM core_session WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
+    lock="SELECT id, state FROM core_session WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
     sessions="UPDATE core_session SET last_n = last_n + d.k"
     " FROM unnest($1::uuid[], $2::int[], $3::int[]) AS d(id, tenant, k)"
     " WHERE core_session.id = d.id AND core_session.tenant_id = d.tenant"
@@ -133,6 +141,7 @@ class _Writing:
         self.rows: list[Row | None] = [None] * len(entries)
         self.repeats: dict[int, int] = {}
         """Entry -> the earlier one of this batch with the same key."""
+        self.ended: set[str] = set()
         self.session_n: dict[UUID, int] = {}
         self.customer: dict[UUID, Any] = {}
         self.tenant_seq: dict[int, int] = {}
@@ -151,9 +160,10 @@ class _Writing:
         ]
 
     async def lock(self) -> None:
-        ids = {entry.draft.session_id for entry in self.entries} - {None}
-        if self.sql.lock and ids:
-            await self._columns(self.sql.lock, list(ids))
+        wanted = (e.draft for e in self.entries if e.draft.while_open or not self.is_sqlite)
+        if ids := {draft.session_id for draft in wanted} - {None}:
+            rows = await self._columns(self.sql.lock, list(ids))
+            self.ended = {str(row["id"]) for row in rows if row["state"] == SessionState.ENDED}
 
     async def recognise(self) -> None:
         keyed = [(i, draft) for i, draft in self._open() if draft.key is not None]
@@ -171,8 +181,10 @@ class _Writing:
 
     async def find_sessions(self) -> None:
         counts: dict[tuple[UUID, int], int] = {}
-        for _, draft in self._open():
-            if draft.session_id is not None:
+        for index, draft in self._open():
+            if draft.while_open and str(draft.session_id) in self.ended:
+                self.rows[index] = SessionEnded()
+            elif draft.session_id is not None:
                 pair = (draft.session_id, draft.tenant_id)
                 counts[pair] = counts.get(pair, 0) + 1
         if not counts:

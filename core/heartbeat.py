@@ -20,6 +20,8 @@ LIVELY_S: Final = 5.0
 """Seconds between pings where somebody's presence in a session depends on it."""
 IDLE_S: Final = 25.0
 MISSED: Final = 2
+HANDLE_S: Final = 10.0
+"""Seconds after which the handling of a message is interrupted; a timer for each costs more."""
 CHECK_S: Final = 300.0
 """Seconds after which a sign-in is looked up again and noted as seen."""
 
@@ -53,6 +55,8 @@ class Heartbeat:
         """Ping whom it is time to ping, give up the silent; return those to be looked up."""
         ping, due = frames.ping(), []
         for socket in tuple(self._sockets):
+            if socket.busy_since is not None and now - socket.busy_since > HANDLE_S:
+                socket.interrupt()
             interval_s = LIVELY_S if socket.sides else IDLE_S
             if now - socket.heard_at >= interval_s * MISSED:
                 assert self._presence is not None

@@ -57,10 +57,12 @@ class Socket:
         "_task",
         "_transmit",
         "_worker",
+        "busy_since",
         "checked_at",
         "closing",
         "heard_at",
         "loop",
+        "overran",
         "pinged_at",
         "present",
         "principal",
@@ -84,6 +86,9 @@ class Socket:
         self.sides: dict[UUID, str] = {}
         """Session -> the side of it on which this socket says that somebody is there."""
         self.present = False
+        self.busy_since: float | None = None
+        """Since when the message that is handled now is handled."""
+        self.overran = False
         self.closing: tuple[int, str] | None = None
         self.heard_at = self.pinged_at = self.checked_at = self.loop.time()
         self._limits, self._transmit, self._close, self._handle = limits, transmit, close, handle
@@ -204,18 +209,25 @@ class Socket:
         elif self._worker is None:
             self._worker = self.loop.create_task(self._work())
 
+    def interrupt(self) -> None:
+        """The message that is handled now takes too long: *handle* finds ``overran`` set."""
+        if self._worker is not None:
+            self.overran, self.busy_since = True, None
+            self._worker.cancel()
+
     async def _work(self) -> None:
         """Handle what came in, one by one; ends when there is no more, as most sockets are idle."""
         try:
             while self._inbox and self.closing is None:
                 message, size = self._inbox.popleft()
                 self._inbox_bytes -= size
+                self.busy_since = self.heard_at
                 await self._handle(self, message)
         except Exception:
             log.exception("a message could not be handled")
             self.close(1011, "internal")
         finally:
-            self._worker = None
+            self._worker = self.busy_since = None
             if not self._inbox:
                 self._inbox = None
 

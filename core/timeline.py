@@ -17,9 +17,11 @@ from tortoise.transactions import in_transaction
 from core.bus import Bus
 from core.database import Database, fetch
 from core.errors import AppError
-from core.event_rows import COLUMNS, Entry, Row, event_of, prepare, write
+from core.event_rows import COLUMNS, Entry, Row, SessionEnded, event_of, prepare, write
 from core.frames import event_body
 from core.values import Draft, StoredEvent
+
+__all__ = ["NEWEST", "SessionEnded", "Timeline", "Unit"]
 
 log = logging.getLogger(__name__)
 

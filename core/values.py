@@ -39,7 +39,10 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A timeline event to be written. ``key``: the sender's id; the same key is the same event."""
+    """A timeline event to be written. ``key``: the sender's id; the same key is the same event.
+
+    ``while_open``: refused with ``SessionEnded`` when the session has ended by then.
+    """
 
     tenant_id: int
     type: str
@@ -49,6 +52,7 @@ class Draft:
     customer_id: UUID | None = None
     internal: bool = False
     key: str | None = None
+    while_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,8 @@ def without_tricks(text: str) -> str:
 
     Line ends become ``\\n``. Emoji sequences, also flags made of tag characters, stay whole.
     """
+    if text.isascii() and text.isprintable():
+        return text
     text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\u2028", "\n")
     kept: list[str] = []
     marks = 0
