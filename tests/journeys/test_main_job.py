@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Locator, Page, expect
 
 from core.testing.browser import NARROW, Pages, screenshot
-from tests.journeys.conftest import Installation
+from tests.conftest import Installation
 
 SLOW = 10_000
 
