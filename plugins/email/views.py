@@ -21,7 +21,7 @@ _FRAME = (
 @blueprint.get("/outbox")
 @permitted("email.outbox.view")
 async def outbox() -> ResponseReturnValue:
-    page = Page(_("Outbox"), nav="email.outbox")
+    page = Page(_("Outbox"), nav="email.outbox", home=url_for("home.home"))
     return await render(
         "email/outbox.html",
         page,
@@ -34,7 +34,7 @@ async def outbox() -> ResponseReturnValue:
 @permitted("email.outbox.view")
 async def mail(mail_id: str) -> ResponseReturnValue:
     kept, _mail = await services.kept_mail(g.tenant, mail_id)
-    page = Page(kept.subject, nav="email.outbox", home=url_for("email.outbox"))
+    page = Page(kept.subject, nav="email.outbox", home=url_for("home.home"))
     return await render("email/kept.html", page, mail=kept, lines=pieces(kept.text))
 
 

@@ -101,7 +101,7 @@ async def _page(
     page = Page(
         _("Text of a notification"),
         nav="notify.templates",
-        home=url_for("notify.templates"),
+        home=url_for("home.home"),
         modules=("@offhook/notify/notify.js",),
     )
     return await render(

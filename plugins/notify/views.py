@@ -157,7 +157,7 @@ async def link(session_id: UUID) -> ResponseReturnValue:
     await _note("notify.link_made", session_id)
     page = Page(
         _("A new link"),
-        home=url_for("sessions.show", session_id=session_id),
+        home=url_for("home.home"),
         modules=("@offhook/notify/notify.js",),
     )
     context = await card_context(session_id)
@@ -232,7 +232,7 @@ async def _note_page(
         "notify/note.html",
         Page(
             _("Mail and files"),
-            home=url_for("sessions.show", session_id=session_id),
+            home=url_for("home.home"),
             modules=("@offhook/notify/note.js",),
         ),
         session=await get_session(g.tenant.id, session_id),

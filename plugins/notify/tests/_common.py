@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from uuid import UUID
 
 from core.api import Session, TenantView, get_session
+from core.models import Job
 from core.testing.application import Browser
 from plugins.notify.models import Delivery, State
 
@@ -58,3 +59,8 @@ async def settled(tenant: TenantView, state: State) -> Delivery:
 
     await until(check)
     return found[0]
+
+
+async def in_a_hurry() -> None:
+    """Let what waits for its next try run now."""
+    await Job.filter(name="notify.send", status="todo").update(run_at_ms=0)

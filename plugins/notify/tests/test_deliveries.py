@@ -28,18 +28,13 @@ from plugins.email import services as email_services
 from plugins.notify import services
 from plugins.notify.form import Wish
 from plugins.notify.models import Delivery, State
-from plugins.notify.tests._common import send, sent_session, session_id, settled, until
+from plugins.notify.tests._common import in_a_hurry, send, sent_session, session_id, settled, until
 from plugins.notify.tests.conftest import Carrier, away, refused
 
 
 async def events(tenant: TenantView, session: Session) -> list[str]:
     rows = await Event.filter(tenant_id=tenant.id, session_id=session.id).order_by("n")
     return [row.type for row in rows]
-
-
-async def in_a_hurry(tenant: TenantView) -> None:
-    """Let what waits for its next try run now."""
-    await Job.filter(name="notify.send", status="todo").update(run_at_ms=0)
 
 
 @pytest.mark.serves("V7", "V15", "V19", "C10")
@@ -86,7 +81,7 @@ async def test_a_carrier_that_is_away_is_asked_again(
     delivery = await settled(tenant, State.RETRYING)
     assert "greylisted" in delivery.reason
     for _ in range(3):
-        await in_a_hurry(tenant)
+        await in_a_hurry()
         await until(lambda: _no_job_is_due())
     await settled(tenant, State.SENT)
     assert len(carrier.notices) == 1
@@ -158,7 +153,7 @@ async def test_mail_that_is_switched_off_waits_for_its_plugin(
     await sent_session(agent, tenant)
     await settled(tenant, State.RETRYING)
     await switch(tenant, "notify", on=False)
-    await in_a_hurry(tenant)
+    await in_a_hurry()
     await until(lambda: Job.filter(name="notify.send", status="parked").exists())
     assert (await agent.get("/notify/new")).status_code == 404
     await switch(tenant, "notify", on=True)
@@ -178,7 +173,7 @@ async def test_a_withdrawn_link_is_neither_sent_nor_opened(
     response = await agent.post(f"/notify/sessions/{session.id}/withdraw")
     assert response.status_code == 303
     await settled(tenant, State.WITHDRAWN)
-    await in_a_hurry(tenant)
+    await in_a_hurry()
     await until(_no_job_is_due)
     assert carrier.notices == []
     assert (await Browser(app, tenant).get(path)).status_code == 410
@@ -192,7 +187,7 @@ async def test_a_deleted_session_invites_nobody(
     session = await sent_session(agent, tenant)
     await settled(tenant, State.RETRYING)
     assert (await agent.post(f"/sessions/{session.id}/delete")).status_code in {200, 302, 303}
-    await in_a_hurry(tenant)
+    await in_a_hurry()
     await settled(tenant, State.WITHDRAWN)
     assert carrier.notices == []
 
@@ -410,7 +405,7 @@ async def test_export_and_erasure(agent: Browser, tenant: TenantView, carrier: C
     assert await services.erase_person(person, dry_run=False) == {"notices": 0}
     rows = await Delivery.filter(tenant_id=tenant.id)
     assert {(row.address, row.name) for row in rows} == {("", "")}
-    await in_a_hurry(tenant)
+    await in_a_hurry()
     await until(_no_job_is_due)
     assert len(carrier.notices) == 1, "nobody is written to after he was forgotten"
     stranger = PersonRef(tenant.id + 1, customer_id)
@@ -432,7 +427,7 @@ async def test_through_a_real_server_after_it_was_busy(
     session = await sent_session(agent, tenant)
     delivery = await settled(tenant, State.RETRYING)
     assert "451" in delivery.reason
-    await in_a_hurry(tenant)
+    await in_a_hurry()
     await settled(tenant, State.SENT)
     (mail,) = mail_server.messages
     assert mail["To"].addresses[0].addr_spec == "carla@example.org"

@@ -9,7 +9,7 @@ from core.testing.application import Browser, make_user
 from core.testing.browser import NARROW, WIDE, axe, overflow, screenshot
 from plugins.email import services as email_services
 from plugins.notify.models import State
-from plugins.notify.tests._common import sent_session, settled
+from plugins.notify.tests._common import in_a_hurry, sent_session, settled
 from plugins.notify.tests.conftest import Carrier, Site, away
 
 PAYLOAD = "<img src=x onerror=alert(1)>"
@@ -80,12 +80,14 @@ async def test_mistakes_take_the_focus_and_lead_to_their_fields(site: Site, agen
 async def test_the_card_beside_the_session_follows_the_delivery(
     site: Site, agent: Browser, tenant: TenantView, carrier: Carrier
 ) -> None:
-    carrier.failures = [away("451 greylisted")]
+    carrier.failures = [away("451 greylisted")] * 9
     session = await sent_session(agent, tenant, name=PAYLOAD)
     page = await site.open(agent, f"/sessions/{session.id}")
     card = page.locator("notify-card")
     await card.get_by_text("Trying again").wait_for()
     await card.get_by_text("451 greylisted").wait_for()
+    carrier.failures.clear()
+    await in_a_hurry()
     await card.get_by_text("Sent", exact=True).wait_for()
     assert await card.get_by_text("Trying again").count() == 0
     await card.get_by_role("button", name="Withdraw link").click()
