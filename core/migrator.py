@@ -18,14 +18,14 @@ from tortoise.migrations.executor import MigrationExecutor, MigrationTarget, Pla
 from tortoise.migrations.graph import MigrationKey
 from tortoise.migrations.operations import AddField
 from tortoise.migrations.recorder import MigrationRecorder
-from tortoise.migrations.schema_editor import BaseSchemaEditor, SqliteSchemaEditor
+from tortoise.migrations.schema_editor import BaseSchemaEditor
 from tortoise.migrations.schema_generator.state import State
 from tortoise.migrations.writer import MigrationWriter, format_migration_name
 from tortoise.transactions import in_transaction
 
 from core.database import PRAGMAS, HasModels, claim_dialect, connection_config, fetch, orm_config
 from core.engines.errors import DatabaseUnavailable, is_outage
-from core.schema_editor import SafeSqliteSchemaEditor
+from core.schema_editor import SafePostgresSchemaEditor, SafeSqliteSchemaEditor
 
 Progress = Callable[[str], object]
 """Hears the name of each migration, as in ``chat.0002_read_marks``, before it runs."""
@@ -128,10 +128,9 @@ class _Executor(MigrationExecutor):
     """Tortoise's executor with our schema editor, and with one transaction per step."""
 
     def _schema_editor(self, atomic: bool = True, collect_sql: bool = False) -> BaseSchemaEditor:
-        editor = super()._schema_editor(atomic, collect_sql)
-        if type(editor) is SqliteSchemaEditor:
-            return SafeSqliteSchemaEditor(self.connection, atomic=atomic, collect_sql=collect_sql)
-        return editor
+        sqlite = self.connection.capabilities.dialect == "sqlite"
+        editor = SafeSqliteSchemaEditor if sqlite else SafePostgresSchemaEditor
+        return editor(self.connection, atomic=atomic, collect_sql=collect_sql)
 
     async def forward(self, progress: Progress | None) -> list[str]:
         await self.recorder.ensure_schema(self._schema_editor(atomic=False))

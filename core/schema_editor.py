@@ -1,13 +1,13 @@
-"""Tortoise's editor of SQLite tables, without what it loses on the way."""
+"""Tortoise's editors of tables, without what they lose on the way."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tortoise.migrations.schema_editor import SqliteSchemaEditor
+from tortoise.migrations.schema_editor import AsyncpgSchemaEditor, SqliteSchemaEditor
 from tortoise.models import Model
 
 from core.database import fetch
@@ -17,7 +17,40 @@ class IndexWouldBeLost(Exception):
     """A column was renamed and changed in one step; do it in two migrations."""
 
 
-class SafeSqliteSchemaEditor(SqliteSchemaEditor):
+class _IndexesOnColumns:
+    """Makes an index that names a relation one on its column.
+
+    Of ``Index(fields=["tenant", "at"])`` in a migration Tortoise makes an index on a column
+    ``tenant``. PostgreSQL refuses that; SQLite takes the name for a text and indexes nothing.
+    """
+
+    def _get_index_sql(
+        self,
+        model: type[Model],
+        field_names: Sequence[str],
+        safe: bool = False,
+        index_name: str | None = None,
+        index_type: str | None = None,
+        extra: str | None = None,
+    ) -> str:
+        editor: Any = super()
+        names = list(field_names)
+        sql: str = editor._get_index_sql(
+            model,
+            editor._resolve_fields_to_columns(model, names),
+            safe,
+            index_name=index_name or editor._generate_index_name("idx", model, names),
+            index_type=index_type,
+            extra=extra,
+        )
+        return sql
+
+
+class SafePostgresSchemaEditor(_IndexesOnColumns, AsyncpgSchemaEditor):
+    """Tortoise's, with indexes on relations."""
+
+
+class SafeSqliteSchemaEditor(_IndexesOnColumns, SqliteSchemaEditor):
     """SQLite changes a column by making the table anew.
 
     Tortoise copies the rows and leaves behind every index, trigger and multi-column

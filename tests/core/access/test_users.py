@@ -111,17 +111,6 @@ async def test_number_of_users_is_limited_by_the_plan(
     assert (await boss.post("/users/new", NEW | {"email": "d@acme.example"})).status_code == 303
 
 
-@pytest.mark.serves("V28")
-async def test_two_administrators_at_once_do_not_exceed_the_limit(
-    boss: Desk, tenant: TenantView, allow_users: Callable[..., Any]
-) -> None:
-    await allow_users(3)
-    forms = [NEW | {"email": f"u{n}@acme.example"} for n in range(6)]
-    answers = await together(*(boss.post("/users/new", form) for form in forms))
-    assert sorted(answer.status_code for answer in answers) == [303] * 2 + [403] * 4
-    assert len(await users.listed(tenant.id)) == 3
-
-
 @pytest.mark.parametrize(
     ("field", "value", "status"),
     [
@@ -287,22 +276,6 @@ async def test_last_administrator_stays(boss: Desk, tenant: TenantView, bo: User
     await make_user(tenant, "Di", "administrator")
     assert (await boss.post(f"/users/{bo.id}", {"role": "agent"})).status_code == 303
     assert (await boss.visitor.get("/users/")).status_code == 403
-
-
-@pytest.mark.serves("V29")
-async def test_two_administrators_cannot_demote_each_other_at_once(
-    boss: Desk, tenant: TenantView, bo: User
-) -> None:
-    di = await make_user(tenant, "Di", "administrator")
-    by = Actor("agent", str(bo.id), bo.name)
-    results = await together(
-        users.change(tenant, bo.id, by, {"role": "agent"}),
-        users.change(tenant, di.id, by, {"role": "agent"}),
-        users.delete(tenant, di.id, by, None),
-    )
-    roles = [user.role for user in await users.listed(tenant.id)]
-    assert roles.count("administrator") == 1
-    assert any(isinstance(result, users.LastAdministrator) for result in results)
 
 
 @pytest.mark.serves("S-05")
