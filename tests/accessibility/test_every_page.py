@@ -17,8 +17,9 @@ from core import sessions, sign_ins
 from core.access import csrf_token
 from core.current import service
 from core.lifecycle import EndReason
-from core.models import Audit, EntryPoint
+from core.models import Audit, EntryPoint, Tenant
 from core.sessions import Person
+from core.tenancy import Tenancy
 from core.testing.application import invited_session, make_user, waiting_session
 from core.testing.browser import (
     BROWSER_ARGUMENTS,
@@ -232,6 +233,9 @@ async def barriers(page: Page) -> list[str]:
 async def test_no_page_has_a_barrier(opened: tuple[World, dict[str, Page]], language: str) -> None:
     world, windows = opened
     assert world.pages.keys() == CASES
+    if language in {"es", "zh-Hans"}:
+        await Tenant.filter(id=world.installation.acme.id).update(theme="dusk")
+        await service(Tenancy).touch(world.installation.acme.id)
     found = []
     for endpoint, cases in world.pages.items():
         for who, path in cases:
