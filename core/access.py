@@ -6,8 +6,7 @@ import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from core.config import Config
@@ -90,12 +89,13 @@ def roles_with(tenant: TenantView, permission: str) -> tuple[str, ...]:
     plugin = service(Registry).plugins.get(owner) if owner in tenant.enabled else None
     if plugin is None:
         return ()
-    return _declared(type(plugin)).get(permission, ())
+    if (declared := _declared.get(type(plugin))) is None:
+        declared = _declared[type(plugin)] = {p.name: p.roles for p in plugin.permissions}
+    return declared.get(permission, ())
 
 
-@lru_cache(maxsize=1024)
-def _declared(plugin: Callable[..., Plugin]) -> dict[str, tuple[str, ...]]:
-    return {p.name: p.roles for p in cast("type[Plugin]", plugin).permissions}
+_declared: dict[type[Plugin], dict[str, tuple[str, ...]]] = {}
+"""Plugin -> permission -> roles: asked for each message, and facts of a class do not change."""
 
 
 def permissions_of(tenant: TenantView) -> tuple[Permission, ...]:
