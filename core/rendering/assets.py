@@ -12,6 +12,8 @@ from pathlib import Path, PurePosixPath
 from typing import Final
 
 CORE: Final = "core"
+LONGEST: Final = 255
+"""No file system has longer names."""
 _LIT: Final = {
     "lit": "vendor/lit/index.js",
     "lit/": "vendor/lit/",
@@ -59,7 +61,7 @@ class Assets:
         parts = PurePosixPath(path).parts
         if folder is None or not parts or path.startswith("/") or "\0" in path:
             return None
-        if any(part.startswith(".") for part in parts):
+        if any(part.startswith(".") or len(part) > LONGEST for part in parts):
             return None
         file = folder.joinpath(*parts)
         return file if file.is_file() else None

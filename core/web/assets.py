@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 from typing import Final
 
-from quart import Blueprint, Response, current_app, g, send_file
+from quart import Blueprint, Response, current_app, g, request, send_file
 
 from core.access import public
 from core.errors import NotFound
@@ -40,6 +40,7 @@ async def file(owner: str, version: str, path: str) -> Response:
     )
     response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+    await response.make_conditional(request)
     return response
 
 

@@ -14,12 +14,14 @@ from tests.core.rendering.fake_server import FakeServer
 if TYPE_CHECKING:
     from playwright.async_api import Page
 
-LISTEN = """window.stop = bus.subscribe('session:1', {onEvent: e => seen.push(e.n)}, {after: 0}), 0"""
+LISTEN = (
+    """window.stop = bus.subscribe('session:1', {onEvent: e => seen.push(e.n)}, {after: 0}), 0"""
+)
 
 
 @pytest.fixture
-async def server() -> AsyncIterator[FakeServer]:
-    yield FakeServer()
+def server() -> FakeServer:
+    return FakeServer()
 
 
 @pytest.fixture
@@ -130,7 +132,9 @@ async def test_a_second_listener_gets_what_the_first_one_had_already(
     await server.received("subscribe")
     await server.event(1, 2)
     await becomes(page, "seen", [1, 2])
-    await page.evaluate("bus.subscribe('session:1', {onEvent: e => answers.push(e.n)}, {after: 0}), 0")
+    await page.evaluate(
+        "bus.subscribe('session:1', {onEvent: e => answers.push(e.n)}, {after: 0}), 0"
+    )
     assert (await server.received("subscribe"))["after"] == 0
     await server.event(1, 2, 3)
     await becomes(page, "answers", [1, 2, 3])

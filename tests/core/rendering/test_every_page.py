@@ -140,18 +140,15 @@ async def test_every_page_is_accessible_and_fits(
     assert not problems, "\n".join(problems)
 
 
-@pytest.mark.parametrize(
-    ("harm", "rule"),
-    [
-        ("document.querySelector('main').append(document.createElement('button'))", "button-name"),
-        ("document.documentElement.removeAttribute('lang')", "html-has-lang"),
-        ("document.querySelector('label').remove()", "label"),
-        ("document.querySelector('label').setAttribute('class', 'faint')", "color-contrast"),
-    ],
-)
-async def test_a_planted_violation_is_found(
-    site: Site, tenant: TenantView, app: Quart, harm: str, rule: str
-) -> None:
+HARMS = {
+    "button-name": "document.querySelector('main').append(document.createElement('button'))",
+    "html-has-lang": "document.documentElement.removeAttribute('lang')",
+    "label": "document.querySelector('label').remove()",
+    "color-contrast": "document.querySelector('label').setAttribute('class', 'faint')",
+}
+
+
+async def test_planted_violations_are_found(site: Site, tenant: TenantView, app: Quart) -> None:
     page = await site.open(Browser(app, tenant), "/sign-in")
     assert await axe(page) == []
     await page.evaluate(
@@ -159,8 +156,9 @@ async def test_a_planted_violation_is_found(
            sheet.replaceSync('.faint { color: #bbb !important }');
            document.adoptedStyleSheets = [sheet]"""
     )
-    await page.evaluate(f"{harm}, 0")
-    assert any(violation.startswith(rule) for violation in await axe(page))
+    for harm in HARMS.values():
+        await page.evaluate(f"{harm}, 0")
+    assert {violation.partition(" ")[0] for violation in await axe(page)} >= HARMS.keys()
 
 
 async def test_a_planted_overflow_is_found(site: Site, tenant: TenantView, app: Quart) -> None:
