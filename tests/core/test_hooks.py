@@ -33,6 +33,10 @@ class Specs:
     @limit(0.05)
     async def gathered(self, what: str, loud: bool = False) -> str | None: ...
 
+    @collect
+    @limit(1.0)
+    async def pondered(self, what: str) -> str | None: ...
+
     @first
     @limit(0.05)
     async def asked(self, what: str) -> str | None: ...
@@ -188,12 +192,12 @@ async def test_a_caller_who_is_cancelled_is_cancelled() -> None:
 async def test_the_limit_counts_for_each_plugin_alone() -> None:
     class Slow(Good):
         @hookimpl
-        async def gathered(self, what: str) -> str | None:
-            await asyncio.sleep(0.03)
+        async def pondered(self, what: str) -> str | None:
+            await asyncio.sleep(0.4)
             return what
 
     hooks: Any = made(a=Slow("a"), b=Slow("b"), bad=Slow("bad")).of(ALL)
-    assert len(await hooks.gathered(what="x")) == 3
+    assert len(await hooks.pondered(what="x")) == 3
 
 
 async def test_a_plugin_that_answers_in_spite_of_the_cancellation_leaves_no_trace() -> None:
