@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -84,6 +83,7 @@ async def child(kind: str, folder: str) -> None:
         memory = resident_mb()
         told = {
             "answered": answered,
+            "cpu_s": time.process_time(),
             "rss_mb": memory,
             "media": [name for name in MEDIA if name in sys.modules],
         }
@@ -139,12 +139,16 @@ def main() -> None:
         ("start_s", "start to first answer, 30 plugins, beyond bare Quart", "s", 1.0),
         ("rss_mb", "memory after start, 30 plugins, beyond bare Quart", "MB", 40.0),
     ):
-        more = statistics.median(ours[key] - theirs[key] for ours, theirs in rounds)
-        detail = {
-            "ours": round(statistics.median(ours[key] for ours, _ in rounds), 2),
-            "bare": round(statistics.median(theirs[key] for _, theirs in rounds), 2),
-        }
-        say(title, more, unit, target, detail)
+        # The best of each: what else the machine does can only add.
+        best = min(ours[key] for ours, _ in rounds), min(theirs[key] for _, theirs in rounds)
+        detail = {"ours": round(best[0], 2), "bare": round(best[1], 2)}
+        if key == "start_s":
+            detail["more_cpu_s"] = round(
+                min(ours["cpu_s"] for ours, _ in rounds)
+                - min(theirs["cpu_s"] for _, theirs in rounds),
+                2,
+            )
+        say(title, best[0] - best[1], unit, target, detail)
     imported = sorted({name for ours, _ in rounds for name in ours["media"]})
     say("media libraries imported without media", len(imported), "", 0, {"imported": imported})
 
