@@ -40,7 +40,7 @@ class Room:
         self.topic, self.pages, self.turn = topic, [], 0
         self.done = self.number = 0
         self.going = False
-        self.sent: dict[str, float] = {}
+        self.sent: dict[str, tuple[Page, float]] = {}
         self.delays: list[float] = []
 
     pages: list[Page]
@@ -49,8 +49,9 @@ class Room:
         self.number += 1
         self.turn = 1 - self.turn
         number = f"{self.topic[-8:]}-{self.number}"
-        self.sent[number] = time.perf_counter()
-        self.pages[self.turn].say(
+        sender = self.pages[self.turn]
+        self.sent[number] = (sender, time.perf_counter())
+        sender.say(
             orjson.dumps(
                 {
                     "id": number,
@@ -65,9 +66,11 @@ class Room:
     def hear(self, page: Page, frame: bytes) -> None:
         message = orjson.loads(frame)
         if "n" in message:
-            if page is not self.pages[self.turn]:
-                number = message["data"]["text"].partition(" ")[0]
-                self.delays.append(time.perf_counter() - self.sent.pop(number))
+            number = message["data"]["text"].partition(" ")[0]
+            sender, sent_at = self.sent.get(number, (page, 0.0))
+            if page is not sender:
+                del self.sent[number]
+                self.delays.append(time.perf_counter() - sent_at)
         elif message.get("op") == "ping":
             page.say(b'{"op":"pong"}')
         elif "ok" in message and message["id"] != "s":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from tortoise.transactions import in_transaction
 
 from core.bus import Bus
 from core.database import Database, fetch
+from core.engines.one_trip import in_short_transaction
 from core.errors import AppError
 from core.event_rows import COLUMNS, Entry, Row, SessionEnded, event_of, prepare, write
 from core.frames import event_body
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 BATCH_MAX: Final = 500
 NEWEST: Final = 2**31 - 1
 """As ``before`` of ``read``: the last page."""
+REFUSED: Final = (IntegrityError, OperationalError, sqlite3.Error)
+"""What the database says to something in a group that it does not take."""
 Listener = Callable[[StoredEvent], Awaitable[None]]
 
 
@@ -152,15 +156,16 @@ class Timeline:
         try:
             rows = await self._write_together(batch)
         except Exception as error:
-            if isinstance(error, IntegrityError | OperationalError) and len(batch) > 1:
+            if isinstance(error, REFUSED) and len(batch) > 1:
                 await self._write_singly(batch)
                 return
             rows = [_named(error)] * len(batch)
         self._finish(batch, rows)
 
     async def _write_together(self, batch: Sequence[Entry]) -> list[Row]:
-        async with in_transaction() as connection:
-            return await write(connection, batch)
+        return await in_short_transaction(
+            self._connection, lambda connection: write(connection, batch)
+        )
 
     async def _write_singly(self, batch: Sequence[Entry]) -> None:
         """One of *batch* is refused by the database; the others must not suffer."""

@@ -26,7 +26,7 @@ from core.engines.errors import DatabaseUnavailable, is_outage
 T = TypeVar("T")
 
 
-def _naming_outages(
+def naming_outages(
     method: Callable[..., Coroutine[Any, Any, T]],
 ) -> Callable[..., Coroutine[Any, Any, T]]:
     @functools.wraps(method)
@@ -45,12 +45,12 @@ def _naming_outages(
 class Client(SqliteClient):
     """One connection of one process."""
 
-    create_connection = _naming_outages(SqliteClient.create_connection)
-    execute_insert = _naming_outages(SqliteClient.execute_insert)
-    execute_many = _naming_outages(SqliteClient.execute_many)
-    execute_query = _naming_outages(SqliteClient.execute_query)
-    execute_query_dict = _naming_outages(SqliteClient.execute_query_dict)
-    execute_script = _naming_outages(SqliteClient.execute_script)
+    create_connection = naming_outages(SqliteClient.create_connection)
+    execute_insert = naming_outages(SqliteClient.execute_insert)
+    execute_many = naming_outages(SqliteClient.execute_many)
+    execute_query = naming_outages(SqliteClient.execute_query)
+    execute_query_dict = naming_outages(SqliteClient.execute_query_dict)
+    execute_script = naming_outages(SqliteClient.execute_script)
 
     def _in_transaction(self) -> TransactionContext:
         return _Transaction(_ImmediateTransaction(self), self._lock)
@@ -61,21 +61,21 @@ class _ImmediateTransaction(SqliteTransactionWrapper):
     # that has read by then and finds another process's commit fails at once, whatever the
     # busy_timeout: https://www.sqlite.org/isolation.html. IMMEDIATE waits its turn instead.
 
-    execute_insert = _naming_outages(SqliteTransactionWrapper.execute_insert)
-    execute_many = _naming_outages(SqliteTransactionWrapper.execute_many)
-    execute_query = _naming_outages(SqliteTransactionWrapper.execute_query)
-    execute_query_dict = _naming_outages(SqliteTransactionWrapper.execute_query_dict)
-    execute_script = _naming_outages(SqliteTransactionWrapper.execute_script)
+    execute_insert = naming_outages(SqliteTransactionWrapper.execute_insert)
+    execute_many = naming_outages(SqliteTransactionWrapper.execute_many)
+    execute_query = naming_outages(SqliteTransactionWrapper.execute_query)
+    execute_query_dict = naming_outages(SqliteTransactionWrapper.execute_query_dict)
+    execute_script = naming_outages(SqliteTransactionWrapper.execute_script)
 
     def _in_transaction(self) -> TransactionContext:
         return NestedTransactionContext(_ImmediateTransaction(self))
 
-    @_naming_outages
+    @naming_outages
     async def begin(self) -> None:
         await self._connection.rollback()
         await self._connection.execute("BEGIN IMMEDIATE")
 
-    @_naming_outages
+    @naming_outages
     async def commit(self) -> None:
         try:
             await super().commit()
