@@ -1,7 +1,7 @@
 """Finding the messages in source: Python by its syntax tree, templates by Jinja, scripts by `t()`.
 
 Besides calls of ``gettext``, ``_``, ``ngettext`` and ``gettext_noop`` these class attributes
-are messages: ``message`` (errors) and, in a plugin's class, ``title`` and ``description``.
+are messages: ``message`` (errors) and a plugin's ``title``, ``description`` and ``keeps``.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def from_python(source: str, name: str) -> Iterator[Message]:
 def _class_messages(node: ast.ClassDef, name: str) -> Iterator[Message]:
     wanted = {"message"}
     if any("Plugin" in ast.unparse(base) for base in node.bases):
-        wanted |= {"title", "description"}
+        wanted |= {"title", "description", "keeps"}
     for statement in node.body:
         if isinstance(statement, ast.Assign):
             targets: list[ast.expr] = statement.targets
