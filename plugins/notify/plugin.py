@@ -109,10 +109,10 @@ class NotifyPlugin(Plugin):
         await services.show(tenant, notice.ref)
 
     @hookimpl
-    async def job_failed(self, name: str, tenant_id: int | None, args: dict[str, Any]) -> None:
+    async def job_failed(self, name: str, tenant_id: int | None, args: dict[str, object]) -> None:
         if name == "notify.send" and tenant_id is not None:
             tenant = await service(Tenancy).get(tenant_id)
-            await services.given_up(tenant, UUID(args["delivery"]))
+            await services.given_up(tenant, UUID(str(args["delivery"])))
 
     @hookimpl
     async def export_person(self, person: PersonRef) -> dict[str, Any] | None:

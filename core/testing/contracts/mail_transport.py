@@ -63,9 +63,7 @@ class MailTransportContract:
         got = await arrived(8)
         assert sorted(m["Subject"] for m in got) == sorted(m["Subject"] for m in mails)
 
-    async def test_long_lines_and_long_mails_arrive(
-        self, transport: Any, arrived: Arrived
-    ) -> None:
+    async def test_long_lines_and_long_mails_arrive(self, transport: Any, arrived: Arrived) -> None:
         text = "x" * 5000 + "\n" + "word " * 20_000 + "\n"
 
         await transport.send(SENDER, ["ana@example.org"], a_mail("ana@example.org", text=text))

@@ -6,12 +6,14 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from quart import Quart
 
-from core.api import DriverError, Notice, Tenancy, TenantView, service
+from core.api import Config, DriverError, Notice, PersonRef, Tenancy, TenantView, service
 from core.testing.application import Browser
+from core.testing.jobs import everyone
 from core.testing.services import MailServer
 from plugins.email import services
 from plugins.email.compose import colour, compose, html, pieces
@@ -253,10 +255,6 @@ async def test_old_mails_leave_the_outbox(tenant: TenantView, app: Quart) -> Non
 
 
 async def test_a_person_gets_and_loses_the_mails_to_him(tenant: TenantView, app: Quart) -> None:
-    from uuid import uuid4
-
-    from core.api import PersonRef
-
     await deliver(tenant, notice())
     await deliver(tenant, notice(address="bea@example.org", name="Bea"))
     person = PersonRef(tenant.id, uuid4(), emails=("ana@example.org",))
@@ -271,17 +269,9 @@ async def test_a_person_gets_and_loses_the_mails_to_him(tenant: TenantView, app:
 
 
 async def test_health_tells_of_a_server_that_is_away(app: Quart) -> None:
-    from core.api import Config
-
-    answers = {a.plugin: a.value for a in await _everyone(app).health()}
+    answers = {a.plugin: a.value for a in await everyone().health()}
     assert answers["email"].state == "ok"
     config = replace(service(Config), smtp_url="smtp://127.0.0.1:9")
     app.extensions["services"][Config] = config
-    answers = {a.plugin: a.value for a in await _everyone(app).health()}
+    answers = {a.plugin: a.value for a in await everyone().health()}
     assert answers["email"].state == "degraded"
-
-
-def _everyone(app: Quart) -> Any:
-    from core.hooks import Hooks
-
-    return app.extensions["services"][Hooks].everyone

@@ -3,10 +3,12 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from uuid import UUID
 
-from core.api import Session, TenantView, get_session
-from core.models import Job
+from core.api import Config, Session, TenantView, get_session, service
 from core.testing.application import Browser
 from plugins.notify.models import Delivery, State
 
@@ -61,6 +63,13 @@ async def settled(tenant: TenantView, state: State) -> Delivery:
     return found[0]
 
 
-async def in_a_hurry() -> None:
-    """Let what waits for its next try run now."""
-    await Job.filter(name="notify.send", status="todo").update(run_at_ms=0)
+def mails(tenant: TenantView) -> list[EmailMessage]:
+    """Return what rests in the tenant's outbox: tests have no mail server unless they say so."""
+    folder = service(Config).data_dir / "outbox" / tenant.slug
+    return [message_from_bytes(path.read_bytes(), policy=default) for path in folder.glob("*.eml")]
+
+
+def text_of(mail: EmailMessage, kind: str = "plain") -> str:
+    body = mail.get_body((kind,))
+    assert body is not None
+    return str(body.get_content())

@@ -21,14 +21,21 @@ from core.api import (
     link_url,
     service,
 )
-from core.models import Job
 from core.testing.application import Browser, enter, invited_session, make_user
+from core.testing.jobs import hurry, jobs, none_due
 from core.testing.services import DebianMail, MailServer
-from plugins.email import services as email_services
 from plugins.notify import services
 from plugins.notify.form import Wish
 from plugins.notify.models import Delivery, State
-from plugins.notify.tests._common import in_a_hurry, send, sent_session, session_id, settled, until
+from plugins.notify.tests._common import (
+    mails,
+    send,
+    sent_session,
+    session_id,
+    settled,
+    text_of,
+    until,
+)
 from plugins.notify.tests.conftest import Carrier, away, refused
 
 
@@ -43,14 +50,15 @@ async def test_the_customer_gets_a_mail_in_his_language_and_the_link_leads_in(
 ) -> None:
     session = await sent_session(agent, tenant, language="ru")
     await settled(tenant, State.SENT)
-    (kept,) = await email_services.kept_mails(tenant)
-    assert kept.to.endswith("<carla@example.org>")
-    assert "Здравствуйте, Carla Pérez!" in kept.text
-    assert "{" not in kept.subject + kept.text
+    (mail,) = mails(tenant)
+    text = text_of(mail)
+    assert mail["To"].addresses[0].addr_spec == "carla@example.org"
+    assert "Здравствуйте, Carla Pérez!" in text
+    assert "{" not in str(mail["Subject"]) + text
     invitation = await invitation_of(tenant, session.id)
     assert invitation is not None
     url = link_url(tenant, invitation.id)
-    assert url in kept.text
+    assert url in text
     customer = Browser(app, tenant)
     response = await customer.get("/v/" + url.rpartition("/")[2])
     assert response.status_code == 303
@@ -65,10 +73,9 @@ async def test_neither_job_nor_delivery_nor_timeline_holds_the_link(
     await settled(tenant, State.SENT)
     token = carrier.notices[0].text.partition("/v/")[2].split()[0]
     assert len(token) == 32
-    jobs = await Job.filter(name="notify.send")
     rows = await Event.filter(tenant_id=tenant.id, session_id=session.id)
     deliveries = await Delivery.filter(tenant_id=tenant.id)
-    kept = [str(j.args) for j in jobs] + [str(e.payload) for e in rows]
+    kept = [str(j.args) for j in await jobs("notify.send")] + [str(e.payload) for e in rows]
     kept += [str(vars(d)) for d in deliveries]
     assert not [text for text in kept if token in text]
 
@@ -81,7 +88,7 @@ async def test_a_carrier_that_is_away_is_asked_again(
     delivery = await settled(tenant, State.RETRYING)
     assert "greylisted" in delivery.reason
     for _ in range(3):
-        await in_a_hurry()
+        await hurry("notify.send")
         await until(lambda: _no_job_is_due())
     await settled(tenant, State.SENT)
     assert len(carrier.notices) == 1
@@ -89,8 +96,7 @@ async def test_a_carrier_that_is_away_is_asked_again(
 
 
 async def _no_job_is_due() -> bool:
-    due = Job.filter(name="notify.send", status__in=["todo", "doing"], run_at_ms=0)
-    return not await due.exists()
+    return await none_due("notify.send")
 
 
 async def test_a_refusal_is_final_and_an_agent_is_told(
@@ -143,6 +149,10 @@ async def test_what_cannot_be_stored_is_not_sent(
     assert await Delivery.filter(tenant_id=tenant.id).count() == 0
 
 
+async def _is_parked() -> bool:
+    return [job.status for job in await jobs("notify.send")] == ["parked"]
+
+
 async def test_mail_that_is_switched_off_waits_for_its_plugin(
     agent: Browser,
     tenant: TenantView,
@@ -153,8 +163,8 @@ async def test_mail_that_is_switched_off_waits_for_its_plugin(
     await sent_session(agent, tenant)
     await settled(tenant, State.RETRYING)
     await switch(tenant, "notify", on=False)
-    await in_a_hurry()
-    await until(lambda: Job.filter(name="notify.send", status="parked").exists())
+    await hurry("notify.send")
+    await until(_is_parked)
     assert (await agent.get("/notify/new")).status_code == 404
     await switch(tenant, "notify", on=True)
     await settled(tenant, State.SENT)
@@ -173,7 +183,7 @@ async def test_a_withdrawn_link_is_neither_sent_nor_opened(
     response = await agent.post(f"/notify/sessions/{session.id}/withdraw")
     assert response.status_code == 303
     await settled(tenant, State.WITHDRAWN)
-    await in_a_hurry()
+    await hurry("notify.send")
     await until(_no_job_is_due)
     assert carrier.notices == []
     assert (await Browser(app, tenant).get(path)).status_code == 410
@@ -187,7 +197,7 @@ async def test_a_deleted_session_invites_nobody(
     session = await sent_session(agent, tenant)
     await settled(tenant, State.RETRYING)
     assert (await agent.post(f"/sessions/{session.id}/delete")).status_code in {200, 302, 303}
-    await in_a_hurry()
+    await hurry("notify.send")
     await settled(tenant, State.WITHDRAWN)
     assert carrier.notices == []
 
@@ -349,11 +359,12 @@ async def test_the_real_mail_has_the_files(agent: Browser, tenant: TenantView) -
     )
 
     async def both() -> bool:
-        return len(await email_services.kept_mails(tenant)) == 2
+        return len(mails(tenant)) == 2
 
     await until(both)
-    mails = await email_services.kept_mails(tenant)
-    assert [mail.files for mail in mails if mail.files] == [(("nota.txt", 6),)]
+    (part,) = [part for mail in mails(tenant) for part in mail.iter_attachments()]
+    assert part.get_filename() == "nota.txt"
+    assert part.get_payload(decode=True) == b"hello\n"
 
 
 @pytest.mark.parametrize(
@@ -405,7 +416,7 @@ async def test_export_and_erasure(agent: Browser, tenant: TenantView, carrier: C
     assert await services.erase_person(person, dry_run=False) == {"notices": 0}
     rows = await Delivery.filter(tenant_id=tenant.id)
     assert {(row.address, row.name) for row in rows} == {("", "")}
-    await in_a_hurry()
+    await hurry("notify.send")
     await until(_no_job_is_due)
     assert len(carrier.notices) == 1, "nobody is written to after he was forgotten"
     stranger = PersonRef(tenant.id + 1, customer_id)
@@ -427,7 +438,7 @@ async def test_through_a_real_server_after_it_was_busy(
     session = await sent_session(agent, tenant)
     delivery = await settled(tenant, State.RETRYING)
     assert "451" in delivery.reason
-    await in_a_hurry()
+    await hurry("notify.send")
     await settled(tenant, State.SENT)
     (mail,) = mail_server.messages
     assert mail["To"].addresses[0].addr_spec == "carla@example.org"
