@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from quart import Quart, g, has_request_context, request, websocket
 
-from core import edge, files, hookspecs, privacy, rendering, sessions, sign_ins
+from core import edge, files, hookspecs, line, privacy, rendering, sign_ins
 from core.bus import Bus
 from core.config import Config
 from core.current import Services
@@ -23,6 +23,7 @@ from core.storage import Storage, open_storage
 from core.tenancy import Tenancy, TenantView
 from core.timeline import Timeline
 from core.web import BLUEPRINTS, NAV, guard, language, problems
+from core.web.bodies import MOST_FIELDS, IdConverter
 from core.web.files import UploadRequest
 
 Asgi = Callable[[Any, Any, Any], Awaitable[None]]
@@ -32,7 +33,8 @@ def create_app(config: Config, *, extra: tuple[Plugin, ...] = (), work: bool = T
     """Return the application. *extra*: plugins no distribution announces. *work*: run jobs."""
     app = Quart("core", static_folder=None)
     app.request_class = UploadRequest
-    app.config["MAX_CONTENT_LENGTH"] = 1024 * 1024
+    app.config |= {"MAX_CONTENT_LENGTH": 1024 * 1024, "MAX_FORM_PARTS": MOST_FIELDS}
+    app.url_map.converters["int"] = IdConverter
     registry = discover(extra)
     hooks = Hooks(*hookspecs.ALL)
     services = Services()
@@ -57,8 +59,9 @@ def create_app(config: Config, *, extra: tuple[Plugin, ...] = (), work: bool = T
     problems.install(app)
     app.before_request(_prepare)
     app.before_websocket(_prepare)
+    app.before_request(language.speak)  # so that the guard's refusals are understood
     guard.install(app)
-    app.before_request(language.speak)
+    app.before_request(language.speak)  # now it is known who asks
     app.after_request(language.remember_language)
     app.after_request(rendering.security_headers)
     _connect_parts(services)
@@ -79,7 +82,7 @@ async def opened(config: Config) -> AsyncIterator[Services]:
 def _connect_parts(services: Services) -> None:
     """Let the parts that know of each other only here hear each other."""
     with services.bound():
-        sessions.connect()
+        line.connect()
         sign_ins.connect()
         files.connect()
         privacy.connect()
@@ -105,13 +108,14 @@ def _live(app: Quart, config: Config, registry: Registry, services: Services, wo
         database = await connect(config.database_url, list(registry))
         services.add(database, Database)
         database.base.run(services.enter)
-        with services.bound(), database.entered():
-            await services[Bus].start(database)
-            await services[Timeline].start(database)
-            await services[Presence].start(database)
-            await services[Realtime].start(database)
-            if work:
-                await services[Jobs].start(database)
+        try:
+            with services.bound(), database.entered():
+                for part in (Bus, Timeline, Presence, Realtime, *((Jobs,) if work else ())):
+                    await services[part].start(database)
+        except BaseException:
+            # an open SQLite connection would keep the process from ending
+            await database.close()
+            raise
 
     @app.after_serving
     async def stop() -> None:

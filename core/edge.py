@@ -21,12 +21,13 @@ def guarded(inner: Asgi, trusted_proxies: int) -> Asgi:
     """Refuse what two servers could read in two ways; believe our own proxies and nobody else."""
 
     async def enter(scope: Scope, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and _is_ambiguous(scope["headers"]):
-            await _refuse(send)
-            return
-        if scope["type"] in {"http", "websocket"} and trusted_proxies:
-            scope = forwarded(scope, trusted_proxies)
-        await inner(scope, receive, send)
+        if scope["type"] not in {"http", "websocket"}:
+            await inner(scope, receive, send)
+        elif problem := _problem(scope):
+            await _refuse(scope, send, problem)
+        else:
+            known = forwarded(scope, trusted_proxies) if trusted_proxies else scope
+            await inner(known, receive, send)
 
     return enter
 
@@ -46,10 +47,14 @@ def forwarded(scope: Scope, proxies: int) -> Scope:
     if scheme in {"http", "https"}:
         changes["scheme"] = (_SECURE if scheme == "https" else _PLAIN)[scope["scheme"]]
     host = _value(headers, b"x-forwarded-host", proxies)
-    if _HOST.fullmatch(host):
+    if _is_host(host):
         others = [(name, value) for name, value in headers if name != b"host"]
         changes["headers"] = [(b"host", host.encode()), *others]
     return scope | changes
+
+
+def _is_host(text: str) -> bool:
+    return bool(_HOST.fullmatch(text)) and all(len(label) < 64 for label in text.split("."))
 
 
 def _value(headers: Iterable[tuple[bytes, bytes]], wanted: bytes, proxies: int) -> str:
@@ -58,18 +63,28 @@ def _value(headers: Iterable[tuple[bytes, bytes]], wanted: bytes, proxies: int) 
     return values[-proxies].strip() if len(values) >= proxies else ""
 
 
-def _is_ambiguous(headers: Headers) -> bool:
-    """Two lengths of one body: a proxy and we could disagree where the next request begins."""
-    names = [name.lower() for name, _value in headers]
-    return b"transfer-encoding" in names and b"content-length" in names
+def _problem(scope: Scope) -> bytes:
+    names = {name.lower() for name, _value in scope["headers"]}
+    if {b"transfer-encoding", b"content-length"} <= names:
+        # A proxy and we could disagree where the next request begins.
+        return b"The length of this request is given twice.\n"
+    host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+    if host and not _is_host(host.decode("latin1")):
+        return b"This is no name of a host.\n"
+    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
+        return b"The address has a character that nothing can be named with.\n"
+    return b""
 
 
-async def _refuse(send: Any) -> None:
+async def _refuse(scope: Scope, send: Any, problem: bytes) -> None:
+    if scope["type"] == "websocket":
+        await send({"type": "websocket.close", "code": 1008})
+        return
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
         (b"connection", b"close"),
         (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
     ]
     await send({"type": "http.response.start", "status": 400, "headers": headers})
-    body = b"The length of this request is given twice.\n"
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    await send({"type": "http.response.body", "body": problem, "more_body": False})

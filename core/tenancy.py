@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from tortoise.expressions import F
@@ -23,6 +23,8 @@ from core.settings import Settings
 
 CHANGED = "tenant"
 """Bus channel: ``{"tenant": id, "version": n}`` after a change is committed."""
+LONGEST: Final = {"host": 253, "slug": 63}
+"""Characters. Whoever asks for more asks for nothing that exists."""
 
 S = TypeVar("S", bound=Settings)
 
@@ -109,6 +111,8 @@ class Tenancy:
         if (tenant_id := self._ids.get(key)) is not None:
             return await self.get(tenant_id)
         kind, _, value = key.partition(":")
+        if len(value) > LONGEST[kind]:
+            return None
         if kind == "slug":
             found = await _ids(Tenant.filter(slug=value))
         else:

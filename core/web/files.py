@@ -21,6 +21,7 @@ from core.errors import BadInput, TooLarge
 from core.i18n import gettext as _
 from core.media_types import SHOWN
 from core.models import File
+from core.web.bodies import FormParser
 
 blueprint = Blueprint("files", __name__)
 
@@ -35,6 +36,8 @@ class UploadRequest(Request):
 
     Quart fixes the limit before it knows the view, so this goes by the path.
     """
+
+    form_data_parser_class = FormParser
 
     def __init__(self, method: str, scheme: str, path: str, *args: Any, **options: Any) -> None:
         if method == "POST" and _UPLOAD.search(path):

@@ -52,6 +52,8 @@ async def _values() -> dict[str, Any]:
             raise BadInput(field="body", problem=_("this is not JSON")) from None
         if not isinstance(body, dict):
             raise BadInput(field="body", problem=_("an object is expected"))
+        if b"\\u0000" in await request.get_data():
+            raise BadInput(field="body", problem=_("has a bad character"))
         return body
     form = await request.form
     values: dict[str, Any] = {}

@@ -10,7 +10,7 @@ from quart.typing import ResponseReturnValue
 
 from core import sign_ins, users
 from core.access import ADMINISTRATOR, AGENT, permitted
-from core.errors import AppError
+from core.errors import AppError, NotFound
 from core.i18n import gettext as _
 from core.i18n import translate_error
 from core.models import User
@@ -115,7 +115,7 @@ async def change(user_id: int) -> ResponseReturnValue:
 async def delete(user_id: int) -> ResponseReturnValue:
     form = await forms.read(DeleteForm)
     user = await users.get(g.tenant.id, user_id)
-    successor = int(form.successor) if form.successor.isdecimal() else None
+    successor = _id_of(form.successor) if form.successor else None
     try:
         await users.delete(g.tenant, user_id, g.principal.actor, successor)
     except AppError as error:
@@ -135,6 +135,13 @@ async def send_link(user_id: int) -> ResponseReturnValue:
     if not wants_page():
         return jsonify(ok=True)
     return redirect(url_for("users.show", user_id=user_id, done="link"), 303)
+
+
+def _id_of(text: str) -> int:
+    """Read the number of a user; what can be nobody's is not found."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise NotFound
+    return int(text)
 
 
 def role_titles() -> dict[str, str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Final, cast
 from uuid import UUID
 
 from quart import Blueprint, Response, g, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from core import addresses, i18n, sessions, sign_ins
+from core import addresses, i18n, line, sessions, sign_ins
 from core.access import public, visitor
 from core.errors import BadInput, NotFound
 from core.i18n import gettext as _
@@ -19,6 +19,7 @@ from core.tenancy import TenantView
 from core.values import Arrival
 
 blueprint = Blueprint("visit", __name__)
+LONGEST_SLUG: Final = 63
 
 
 @blueprint.get("/v/<token>")
@@ -83,7 +84,7 @@ async def page() -> ResponseReturnValue:
         states=SessionState,
         framed=False,
         invitation=await sessions.invitation_of(g.tenant, session.id),
-        place=(await sessions.places(g.tenant)).get(session.id),
+        place=(await line.places(g.tenant)).get(session.id),
     )
 
 
@@ -109,7 +110,7 @@ async def again() -> ResponseReturnValue:
 
 
 async def entry_point(tenant: TenantView | None, slug: str) -> EntryPoint:
-    if tenant is None:
+    if tenant is None or len(slug) > LONGEST_SLUG:
         raise NotFound
     found = await EntryPoint.get_or_none(tenant_id=tenant.id, slug=slug)
     if found is None:

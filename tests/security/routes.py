@@ -37,6 +37,12 @@ class Case:
             return {"data": self.raw, "headers": {"X-File-Name": "x.txt"}}
         return {"form": self.form | {"csrf": csrf}}
 
+    def with_fields(self, extra: dict[str, Any], csrf: str) -> dict[str, Any]:
+        """Return the body with fields that the route does not know."""
+        if self.json is not None:
+            return {"json": self.json | extra, "headers": {"X-CSRF-Token": csrf}}
+        return {"form": self.form | extra | {"csrf": csrf}}
+
 
 ENTRY = {"kind": "email", "value": "new@acme.example", "reason": "hostile", "until": ""}
 RESPONSE = {"title": "Changed", "text": "Changed", "language": "", "for_all": "on"}
@@ -52,6 +58,7 @@ NOTICE = {
     "auto_connect": "on",
     "details": "on",
 }
+NEW_USER = {"name": "New", "email": "new@acme.example", "role": "agent", "language": ""}
 PASSWORD = {"password": "seven green kettles", "repeat": "seven green kettles"}
 
 CASES: dict[str, Case] = {
@@ -75,9 +82,9 @@ CASES: dict[str, Case] = {
     "account.end_others": Case(USERS),
     "users.index": Case(BOSS),
     "users.blank": Case(BOSS),
-    "users.create": Case(BOSS, {"name": "New", "email": "new@acme.example"}),
+    "users.create": Case(BOSS, NEW_USER),
     "users.show": Case(BOSS),
-    "users.change": Case(BOSS, {"name": "Changed"}),
+    "users.change": Case(BOSS, NEW_USER | {"name": "Changed"}),
     "users.delete": Case(BOSS, {"successor": ""}),
     "users.send_link": Case(BOSS),
     "audit.index": Case(BOSS),

@@ -43,15 +43,20 @@ async def get(app: Quart, host: str, path: str, **headers: str) -> Any:
         "evil.test#acme.localhost",
         "acme.localhost/../",
         "127.0.0.1.evil.test",
+        "x" * 70 + ".localhost",
+        "x" * 300,
+        "ACME.localhost\x00",
+        "acme.localhost\xff",
     ],
 )
 async def test_unknown_host_is_never_a_tenant(app: Quart, tenant: TenantView, host: str) -> None:
     front = await get(app, host, "/")
-    assert front.status_code == 200
+    no_name = set(host) & set("@#/_\0\xff") or any(len(one) > 63 for one in host.split("."))
+    assert front.status_code == (400 if no_name else 200)
     assert tenant.name not in await text_of(front)
-    for path in ("/sign-in", "/t/acme/sign-in", "/t/acme/e/front", "/e/front", "/t/acme/"):
+    for path in ("/sign-in", "/t/acme/sign-in", "/t/acme/e/front", "/e/front", f"/t/{'x' * 90}/"):
         answer = await get(app, host, path)
-        assert answer.status_code == 404, path
+        assert answer.status_code == (400 if no_name else 404), path
         assert tenant.name not in await text_of(answer)
 
 

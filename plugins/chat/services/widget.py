@@ -30,10 +30,11 @@ from plugins.chat.services.wording import is_blank, without_tricks
 
 _ORIGIN: Final = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?")
 MOST_NAME: Final = 120
+LONGEST_SLUG: Final = 63
 
 
 async def entry_point(tenant: TenantView | None, slug: str) -> EntryPoint:
-    if tenant is None:
+    if tenant is None or len(slug) > LONGEST_SLUG:
         raise NotFound
     found = await EntryPoint.get_or_none(tenant_id=tenant.id, slug=slug)
     if found is None:
