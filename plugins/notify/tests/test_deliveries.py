@@ -190,13 +190,14 @@ async def test_a_withdrawn_link_is_neither_sent_nor_opened(
 
 
 @pytest.mark.serves("V14")
-async def test_a_deleted_session_invites_nobody(
-    agent: Browser, tenant: TenantView, carrier: Carrier
+@pytest.mark.parametrize("act", ["delete", "end"])
+async def test_a_session_that_is_over_invites_nobody(
+    agent: Browser, tenant: TenantView, carrier: Carrier, act: str
 ) -> None:
     carrier.failures = [away()]
     session = await sent_session(agent, tenant)
     await settled(tenant, State.RETRYING)
-    assert (await agent.post(f"/sessions/{session.id}/delete")).status_code in {200, 302, 303}
+    assert (await agent.post(f"/sessions/{session.id}/{act}")).status_code in {302, 303}
     await hurry("notify.send")
     await settled(tenant, State.WITHDRAWN)
     assert carrier.notices == []
