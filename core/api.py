@@ -44,6 +44,7 @@ from core.invitations import SessionOver, new_link
 from core.invitations import is_open as is_link_open
 from core.jobs import enqueue
 from core.lifecycle import OPEN, Channel, EndReason, IllegalMove, SessionState
+from core.line import Place, places
 from core.models import (
     Customer,
     CustomerAddress,
@@ -74,7 +75,6 @@ from core.rendering import Page, render, render_fragment
 from core.sessions import (
     LinkGone,
     Person,
-    Place,
     Visit,
     admit,
     follow_up,
@@ -82,7 +82,6 @@ from core.sessions import (
     invitation_of,
     invite,
     link_url,
-    places,
     walk_in,
     withdraw_link,
 )

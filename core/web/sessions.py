@@ -39,6 +39,7 @@ async def show(session_id: UUID) -> ResponseReturnValue:
         history=await sessions.of_customer(g.tenant, cast("UUID", session.customer_id)),
         invitation=await sessions.invitation_of(g.tenant, session_id),
         states=SessionState,
+        online=service(Presence).online(session_id, "customer"),
     )
 
 

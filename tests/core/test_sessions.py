@@ -13,6 +13,7 @@ from core import sessions
 from core.current import service
 from core.errors import BadInput, LimitReached, NotFound
 from core.lifecycle import Channel, EndReason, IllegalMove, SessionState
+from core.line import places
 from core.models import Customer, EntryPoint, Invitation, Plan, RefusedArrivals, Session, User
 from core.plugins import Registry
 from core.sessions import LinkGone, Person
@@ -76,20 +77,20 @@ async def test_the_place_in_line_is_kept_through_coming_back_and_being_handed_ba
     first = await waiting_session(tenant, "First")
     second = await waiting_session(tenant, "Second")
     await sessions.attend(tenant, first.id, acting(ada))
-    assert (await sessions.places(tenant))[second.id].place == 1
+    assert (await places(tenant))[second.id].place == 1
     again = await sessions.hand_back(tenant, first.id, acting(ada))
     assert again.enqueued_at == first.enqueued_at
     assert (await sessions.arrive(tenant, first.id)).enqueued_at == first.enqueued_at
-    places = await sessions.places(tenant)
-    assert (places[first.id].place, places[second.id].place) == (1, 2)
+    there = await places(tenant)
+    assert (there[first.id].place, there[second.id].place) == (1, 2)
 
 
 @pytest.mark.serves("V4")
 async def test_a_higher_priority_goes_first(tenant: TenantView, ada: User) -> None:
     first, second = await waiting_session(tenant, "A"), await waiting_session(tenant, "B")
     await sessions.set_priority(tenant, second.id, acting(ada), 2)
-    places = await sessions.places(tenant)
-    assert (places[second.id].place, places[first.id].place) == (1, 2)
+    there = await places(tenant)
+    assert (there[second.id].place, there[first.id].place) == (1, 2)
     with pytest.raises(BadInput):
         await sessions.set_priority(tenant, second.id, acting(ada), 3)
 
@@ -101,7 +102,7 @@ async def test_those_who_wait_for_one_agent_have_a_line_of_their_own(
     await waiting_session(tenant, "For anybody")
     session, _ = await invited_session(tenant, ada)
     await sessions.arrive(tenant, session.id)
-    assert (await sessions.places(tenant))[session.id].place == 1
+    assert (await places(tenant))[session.id].place == 1
 
 
 @pytest.mark.serves("X16")
@@ -109,7 +110,7 @@ async def test_the_expected_wait_is_told_once_enough_is_known(
     tenant: TenantView, ada: User
 ) -> None:
     waiting = await waiting_session(tenant)
-    assert (await sessions.places(tenant))[waiting.id].expected_s is None
+    assert (await places(tenant))[waiting.id].expected_s is None
     now = datetime.now(UTC)
     for minutes in (4, 6, 8):
         done = await waiting_session(tenant, f"Done {minutes}")
@@ -119,7 +120,7 @@ async def test_the_expected_wait_is_told_once_enough_is_known(
         await Session.filter(tenant_id=tenant.id, id=done.id).update(
             attended_at=began, ended_at=now
         )
-    assert (await sessions.places(tenant))[waiting.id].expected_s == 360
+    assert (await places(tenant))[waiting.id].expected_s == 360
 
 
 @pytest.mark.serves("V25", "R-25")
