@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from core.errors import AppError, BadInput, NotFound, TooLarge
 from core.i18n import gettext as _
 from core.i18n import translate_error
-from core.rendering import Page, render
+from core.rendering import error_page
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +40,7 @@ async def show(error: AppError) -> Response:
     """Answer with the page or the body of *error*."""
     message = translate_error(error)
     if wants_page():
-        page = Page(title=_("Error"), kind="plain")
-        html = await render("core/error.html", page, error=error, message=message)
+        html = await error_page(error)
         response = Response(html, content_type="text/html; charset=utf-8")
     else:
         response = jsonify(error.as_problem(message))
