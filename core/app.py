@@ -101,7 +101,7 @@ def _live(app: Quart, config: Config, registry: Registry, services: Services, wo
             with database.entered():
                 await inner(await _with_tenant(services[Tenancy], config, scope), receive, send)
 
-    app.asgi_app = edge.guarded(enter, config.trusted_proxies)  # type: ignore[method-assign]
+    cast("Any", app).asgi_app = edge.guarded(enter, config.trusted_proxies)
 
     @app.before_serving
     async def start() -> None:

@@ -116,9 +116,7 @@ class Tenancy:
         if kind == "slug":
             found = await _ids(Tenant.filter(slug=value))
         else:
-            found = (
-                await across_tenants(Domain).filter(host=value).values_list("tenant_id", flat=True)
-            )
+            found = [row.tenant_id for row in await across_tenants(Domain).filter(host=value)]
         if not found:
             return None
         self._ids[key] = found[0]

@@ -103,7 +103,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A text for one person by one channel. ``address`` fits the channel; ``ref`` is the sender's id."""
+    """A text for one person by one channel. ``ref`` is the sender's id for it."""
 
     ref: str
     channel: str

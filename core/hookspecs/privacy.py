@@ -14,7 +14,10 @@ class PrivacyHooks:
     @demand
     @limit(60)
     async def export_person(self, person: PersonRef) -> dict[str, Any] | None:
-        """Return everything kept about the person, as plain data. Used by: every plugin with data."""
+        """Return everything kept about the person, as plain data.
+
+        Used by: every plugin with data.
+        """
 
     @demand
     @limit(60)

@@ -22,7 +22,7 @@ class Account(Model):
 
 
 class Plan(Model):
-    """What a tenant may use. ``limits``: ``users``, ``storage_mb``, ``open_sessions``; absent = none."""
+    """What a tenant may use. ``limits``: ``users``, ``storage_mb``, ``open_sessions``, if any."""
 
     id = fields.IntField(primary_key=True)
     name = fields.CharField(40, unique=True)

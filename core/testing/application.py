@@ -60,7 +60,7 @@ async def app(config: Config) -> AsyncIterator[Quart]:
 
 
 async def make_tenant(slug: str, plugins: tuple[str, ...] | None = None, **facts: Any) -> Tenant:
-    """Make a tenant with a plan of its own; *plugins*: what the plan holds, all of ours by default."""
+    """Make a tenant with a plan of its own. *plugins*: what it holds; default: all of ours."""
     names = _our_plugins() if plugins is None else list(plugins)
     account, _ = await Account.get_or_create(number="1", defaults={"name": "Tests"})
     plan = await Plan.create(name=f"plan-{slug}", title=slug, plugins=names)
@@ -103,7 +103,7 @@ async def other_tenant(app: Quart) -> TenantView:
 
 @pytest.fixture
 def switch(app: Quart) -> Callable[..., Awaitable[TenantView]]:
-    """Return a function: ``await switch(tenant, "chat", on=False)`` gives the tenant after it."""
+    """Return what switches a plugin of a tenant and gives the tenant as it is then."""
 
     async def turn(tenant: TenantView, plugin: str, *, on: bool) -> TenantView:
         now = await app.extensions["services"][Tenancy].get(tenant.id)

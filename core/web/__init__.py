@@ -14,10 +14,10 @@ from core.web import (
     home,
     sessions,
     sign_in,
-    socket,
     users,
     visit,
 )
+from core.web import socket as socket_views
 
 BLUEPRINTS = (
     home.blueprint,
@@ -31,7 +31,7 @@ BLUEPRINTS = (
     visit.blueprint,
     files.blueprint,
     health.blueprint,
-    socket.blueprint,
+    socket_views.blueprint,
 )
 NAV = (
     NavItem("users.index", _("Users"), "users", "core.user.manage", order=80, admin=True),
