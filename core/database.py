@@ -40,7 +40,13 @@ T = TypeVar("T")
 Asgi = Callable[..., Coroutine[Any, Any, None]]
 
 ENGINES = {"sqlite": "core.engines.sqlite", "asyncpg": "core.engines.asyncpg"}
-PRAGMAS = {"synchronous": "FULL", "foreign_keys": "ON", "busy_timeout": 10_000}
+PRAGMAS = {
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    "busy_timeout": 10_000,
+    "journal_size_limit": 64 * 1024 * 1024,
+    "wal_autocheckpoint": 4000,
+}
 """What SQLite is told on every connection; the URL may say otherwise. WAL is Tortoise's own."""
 
 
