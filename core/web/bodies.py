@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 from urllib.parse import parse_qsl
 
 from quart.formparser import FormDataParser
@@ -37,10 +37,13 @@ class FormParser(FormDataParser):
             raise BadInput(field=_("form"), problem=_("it has too many fields"))
         return MultiDict(parse_qsl(data.decode(), keep_blank_values=True)), MultiDict()
 
-    parse_functions = FormDataParser.parse_functions | {
-        "application/x-www-form-urlencoded": _parse_fields,
-        "application/x-url-encoded": _parse_fields,
-    }
+    parse_functions = FormDataParser.parse_functions | cast(
+        "dict[str, Any]",
+        {
+            "application/x-www-form-urlencoded": _parse_fields,
+            "application/x-url-encoded": _parse_fields,
+        },
+    )
 
 
 def _refuse_file(*__: Any) -> IO[bytes]:

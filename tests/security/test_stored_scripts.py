@@ -57,7 +57,7 @@ async def poison(house: House) -> None:
     await User.filter(**mine).update(name=WORST)
     await EntryPoint.filter(**mine, id=house.point.id).update(title=WORST)
     await Customer.filter(**mine).update(name=WORST, notes=WORST, reference=WORST)
-    await Invitation.filter(**mine).update(given_id=WORST)
+    await Invitation.filter(**mine).update(given_id=WORST, auto_connect=False)
     await File.filter(**mine).update(name=WORST)
     await Audit.filter(**mine).update(actor_name=WORST, subject=WORST, action=WORST)
     await Delivery.filter(**mine).update(name=WORST, reason=WORST, address=WORST)
@@ -70,7 +70,7 @@ async def poison(house: House) -> None:
         await EntryPoint.create(**mine, slug=f"p{number}", title=text)
         await QuickResponse.create(**mine, title=text, text=text)
         by = {"created_by": "agent:1", "created_by_name": text}
-        await Entry.create(**mine, kind="pattern", value=f"*{text}", reason=text, **by)
+        await Entry.create(**mine, kind="email", value=f"{number}{text}", reason=text, **by)
         await _talk(house, text)
 
 
@@ -165,7 +165,8 @@ async def test_form_shown_again_has_no_markup_either(app: Quart, cast: Cast, acm
     shown = 0
     for route in routes(app):
         case = route.case
-        if route.method == "GET" or not case.form:
+        signs_in = route.endpoint == "sign_in.set_password"
+        if route.method == "GET" or not case.form or signs_in:
             continue
         who = next(w for p, w in reversed(list(cast)) if p in case.who)
         for text in (PAYLOADS[0] + "y" * 4200, PAYLOADS[3], PAYLOADS[5]):
@@ -186,7 +187,7 @@ LOOK = """() => {
     for (const a of e.attributes)
       if (a.name.startsWith('on') || a.name === 'srcdoc') found.push(`${e.tagName} ${a.name}`);
     for (const name of ['href', 'src', 'action'])
-      if (/^\\s*(javascript|data|vbscript):/i.test(e.getAttribute(name) ?? '')) found.push(e.outerHTML);
+      if (/^\\s*(javascript|data|vbscript):/i.test(e.getAttribute(name) ?? '')) found.push(name);
     if (e.matches('iframe, object, embed, math, x, b')) found.push(e.tagName);
   }
   const text = seen.map(r => (r.body ?? r).textContent).join(' ');
@@ -212,9 +213,9 @@ async def test_browsers_run_nothing_that_somebody_typed(
     for person, path in visits:
         page = tabs[person]
         await page.goto(site.url(house.tenant, path))
-        if "/sessions/" in path or path == "/visit/":
+        if path.startswith("/sessions/") or path == "/visit/":
             await expect(page.locator("chat-panel .bubble").first).to_be_visible()
-        elif path.startswith("/teamview/"):
+        elif path == "/teamview/team":
             await expect(page.locator("teamview-room li").first).to_be_visible()
         seen: dict[str, Any] = await page.evaluate(LOOK)
         assert seen["found"] == [], path
