@@ -10,6 +10,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -131,6 +132,7 @@ async def pages(browser: Browser) -> AsyncIterator[Pages]:
     assert not opened.unexpected, "in the browser: " + "; ".join(opened.unexpected)
 
 
+@cache
 def axe_source() -> str:
     """Return axe-core's script, which the package axe-playwright-python ships."""
     spec = importlib.util.find_spec("axe_playwright_python")
@@ -144,9 +146,10 @@ async def axe(page: Page) -> list[str]:
 
     The script goes in by the debugger, so the page's CSP stays as it is.
     """
-    session = await page.context.new_cdp_session(page)
-    await session.send("Runtime.evaluate", {"expression": axe_source()})
-    await session.detach()
+    if not await page.evaluate("'axe' in window"):
+        session = await page.context.new_cdp_session(page)
+        await session.send("Runtime.evaluate", {"expression": axe_source()})
+        await session.detach()
     violations: list[dict[str, Any]] = await page.evaluate(
         "async () => (await axe.run(document, {resultTypes: ['violations']})).violations"
     )
