@@ -13,6 +13,7 @@ from core.errors import BadInput
 from core.i18n import gettext as _
 
 MOST_FIELDS: Final = 200
+Fields = MultiDict[str, Any]
 LARGEST_ID: Final = 2**31 - 1
 
 
@@ -22,7 +23,7 @@ class FormParser(FormDataParser):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options | {"stream_factory": _refuse_file})
 
-    async def parse(self, *args: Any, **options: Any) -> tuple[MultiDict, MultiDict]:
+    async def parse(self, *args: Any, **options: Any) -> tuple[Fields, Fields]:
         form, sent_files = await super().parse(*args, **options)
         for name, value in form.items(multi=True):
             if "\0" in name or "\0" in value:
@@ -31,7 +32,7 @@ class FormParser(FormDataParser):
 
     async def _parse_fields(
         self, body: Any, mimetype: str, content_length: int | None, options: dict[str, str]
-    ) -> tuple[MultiDict, MultiDict]:
+    ) -> tuple[Fields, Fields]:
         data = await body
         if data.count(b"&") >= MOST_FIELDS:
             raise BadInput(field=_("form"), problem=_("it has too many fields"))

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from quart import Quart, Response
+from tortoise import Tortoise
 
 from core import audit, files, password_links, sessions
 from core.config import Config
@@ -143,15 +144,14 @@ async def _bytes(text: str) -> AsyncIterator[bytes]:
 async def dump(tenant: TenantView) -> dict[str, list[str]]:
     """Return everything the installation keeps of *tenant*: rows by table, and its files."""
     connection = service(Database).connection
-    tables = await fetch(connection, "SELECT name FROM sqlite_master WHERE type = 'table'", [])
     found: dict[str, list[str]] = {}
-    for table in sorted(row["name"] for row in tables):
-        columns = await fetch(connection, f"SELECT name FROM pragma_table_info('{table}')", [])
-        names = {row["name"] for row in columns}
+    for model in (m for models in Tortoise.apps.values() for m in models.values()):
+        table, names = model._meta.db_table, model._meta.fields_db_projection.values()
         key = "tenant_id" if "tenant_id" in names else "id" if table == "core_tenant" else ""
         if key:
             sql = f"SELECT * FROM {table} WHERE {key} = $1 ORDER BY id"
             found[table] = [str(dict(row)) for row in await fetch(connection, sql, [tenant.id])]
+    assert len(found) > 20
     return found | _files_of(service(Config).data_dir, {tenant.slug, str(tenant.id)})
 
 
