@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,14 @@ def test_vendored_files_are_unmodified() -> None:
         if path.is_file() and path.name != "HASHES.txt"
     }
     assert present == listed()
+
+
+def test_no_vendored_file_is_left_out_of_a_clone() -> None:
+    """What an ignore pattern such as ``dist/`` matches is here, and missing everywhere else."""
+    paths = [str(VENDOR / name) for name in listed()]
+    command = ["git", "-C", str(ROOT), "check-ignore", "--no-index", *paths]
+    ignored = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ignored.returncode == 1, ignored.stdout + ignored.stderr
 
 
 @pytest.mark.parametrize("folder", sorted({name.split("/")[0] for name in listed()}))
