@@ -308,10 +308,10 @@ class Realtime:
             self._database.spawn(self._look_again(), name="realtime: look again")
 
     async def _look_again(self) -> None:
-        for state in self._topics.states():
-            await state.refresh()
         for tenant_id in {socket.principal.tenant_id for socket in self._sockets}:
             await self._recheck(tenant_id)
+        for state in self._topics.states():
+            await state.refresh()
         await self._heartbeat.check_sign_ins(tuple(self._sockets))
 
 

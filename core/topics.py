@@ -60,16 +60,18 @@ class Stream:
                 self._catch_up_soon()
         return last
 
-    async def join(self, socket: Socket, after: int) -> None:
-        """Send what came after *after*, then everything that comes."""
+    async def join(self, socket: Socket, after: int | None) -> int:
+        """Send what came after *after*, then everything that comes; return the newest number."""
         self._joining += 1
         try:
-            after = await self._replay(socket, after)
+            last = await self.last_n()
+            after = await self._replay(socket, last if after is None else min(after, last))
             self._sockets[socket] = None
         finally:
             self._joining -= 1
         if after > (self._last or 0):
             self._ahead[socket] = after
+        return last
 
     async def _replay(self, socket: Socket, after: int) -> int:
         while socket.closing is None:
@@ -165,25 +167,33 @@ class State:
 
     async def join(self, socket: Socket, snapshot: Snapshot) -> None:
         """Send a snapshot, and after it the deltas that came while it was made."""
-        version, waiting = self._version, self._joining.setdefault(socket, [])
+        version = self._version
+        waiting = self._joining[socket] = []
         try:
             rows = await snapshot()
+            if self._joining.get(socket) is not waiting:
+                return  # it left while the snapshot was made
             socket.send(frames.snapshot(self.topic, version, rows))
             for frame in waiting:
                 socket.send(frame)
             self.sockets[socket] = snapshot
         finally:
-            self._joining.pop(socket, None)
+            if self._joining.get(socket) is waiting:
+                del self._joining[socket]
 
     async def refresh(self) -> None:
         """Deltas may have been missed: a new snapshot for everybody."""
         for socket, snapshot in tuple(self.sockets.items()):
-            if socket not in self._joining:
-                await self.join(socket, snapshot)
+            if socket in self.sockets and socket not in self._joining:
+                try:
+                    await self.join(socket, snapshot)
+                except Exception as error:
+                    log.warning("no new snapshot of %s for one page", self.topic, exc_info=error)
 
     def leave(self, socket: Socket) -> bool:
         """Return whether nobody is left."""
         self.sockets.pop(socket, None)
+        self._joining.pop(socket, None)
         return not self.sockets and not self._joining
 
     def tell(self, rows: Sequence[Row], gone: Sequence[Any]) -> None:
@@ -227,8 +237,7 @@ class Topics:
                 found[1]()
 
         try:
-            last = await stream.last_n()
-            await stream.join(socket, last if after is None else min(after, last))
+            last = await stream.join(socket, after)
         except BaseException:
             leave()
             raise
