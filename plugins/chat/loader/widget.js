@@ -7,6 +7,7 @@
 const here = new URL(import.meta.url);
 const home = here.href.slice(0, here.href.indexOf('/chat/widget.js'));
 const OPEN_KEY = 'offhook-chat-open';
+const KEPT_KEY = 'offhook-chat-kept:';
 const NARROW = matchMedia('(width <= 480px)');
 
 const css = `
@@ -16,6 +17,11 @@ const css = `
   inset: auto 20px 20px auto !important;
   z-index: 2147483647 !important;
   display: block !important;
+  overflow: visible !important;
+  margin: 0 !important;
+  border: 0 !important;
+  padding: 0 !important;
+  background: none !important;
   visibility: visible !important;
   opacity: 1 !important;
   transform: none !important;
@@ -91,6 +97,23 @@ function drawn(path) {
 const BUBBLE = 'M21 15a2 2 0 0 1-2 2H7l-4 4V5a2 2 0 0 1 2-2h14a2 2 0 0 1 2 2z';
 const DOWN = 'M6 9l6 6 6-6';
 
+function stored(key) {
+  try {
+    return sessionStorage.getItem(key);
+  } catch {
+    return null; // the site denies storage: the chat stays closed until it is clicked
+  }
+}
+
+function store(key, value) {
+  try {
+    if (typeof value === 'string') sessionStorage.setItem(key, value);
+    else sessionStorage.removeItem(key);
+  } catch {
+    // see stored()
+  }
+}
+
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -117,6 +140,7 @@ class OffhookChat extends HTMLElement {
   #words;
   #language;
   #unread = 0;
+  #loaded = false;
 
   connectedCallback() {
     if (this.#button) return;
@@ -132,6 +156,9 @@ class OffhookChat extends HTMLElement {
     this.#button.addEventListener('click', () => this.toggle());
     this.#root.append(this.#button);
     this.#draw();
+    // In the top layer nothing of the page around can cover, clip, turn or fade it.
+    this.popover = 'manual';
+    this.showPopover?.();
     addEventListener('message', event => this.#heard(event));
     this.#root.addEventListener('keydown', event => event.key === 'Escape' && this.toggle(false));
     addEventListener('keydown', event => event.key === 'Escape' && this.open && NARROW.matches && this.toggle(false));
@@ -160,18 +187,22 @@ class OffhookChat extends HTMLElement {
     const entry = encodeURIComponent(this.dataset.entry ?? '');
     const url = `${home}/chat/w/${entry}?lang=${encodeURIComponent(this.#language)}`;
     this.#frame = make('iframe', { src: url, title: this.#words.open, allow: 'clipboard-write' });
-    this.#frame.addEventListener('load', () => this.#say('hello', { open: this.open, quiet }));
+    this.#frame.addEventListener('load', () => {
+      this.#loaded = true;
+      this.#say('hello', { open: this.open, quiet, kept: stored(this.#keptKey) });
+    });
     this.#root.prepend(this.#frame);
   }
 
   #say(kind, more = {}) {
-    this.#frame.contentWindow?.postMessage({ ...more, offhook: kind }, here.origin);
+    if (this.#loaded) this.#frame.contentWindow?.postMessage({ ...more, offhook: kind }, here.origin);
   }
 
   #heard(event) {
     if (event.origin !== here.origin || !this.#frame || event.source !== this.#frame.contentWindow) return;
     if (event.data?.offhook === 'unread') this.#count(Number(event.data.n) || 0);
     if (event.data?.offhook === 'close') this.toggle(false);
+    if (event.data?.offhook === 'keep') store(this.#keptKey, event.data.value);
   }
 
   #count(n) {
@@ -190,22 +221,19 @@ class OffhookChat extends HTMLElement {
     this.#label.textContent = n ? `${name}, ${this.#words.unread.replace('{n}', n)}` : name;
   }
 
+  // Where a browser denies the frame its own storage, the frame asks us to keep its pass for this
+  // tab, so that the next page of the site goes on with the same conversation.
+  get #keptKey() {
+    return KEPT_KEY + this.dataset.entry;
+  }
+
   // The site may reload or lead to its next page; the chat that was open is open there, too.
   get #wasOpen() {
-    try {
-      return sessionStorage.getItem(OPEN_KEY) === this.dataset.entry;
-    } catch {
-      return false;
-    }
+    return stored(OPEN_KEY) === this.dataset.entry;
   }
 
   set #wasOpen(on) {
-    try {
-      if (on) sessionStorage.setItem(OPEN_KEY, this.dataset.entry);
-      else sessionStorage.removeItem(OPEN_KEY);
-    } catch {
-      // the site denies storage: the chat stays closed until it is clicked
-    }
+    store(OPEN_KEY, on ? this.dataset.entry : null);
   }
 }
 

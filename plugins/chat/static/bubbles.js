@@ -26,7 +26,7 @@ export const isFrom = (event, me) =>
 export function line(event, lines) {
   const { text, icon: name } = lines[event.type];
   const values = { ...event.data, name: event.actor?.name || t('Somebody') };
-  return html`<div class="line">${icon(name)}<span>${sentence(text, values)}</span><span aria-hidden="true">·</span>${time(event.at)}</div>`;
+  return html`<div class="line">${icon(name)}<span>${sentence(text, values)} <span class="at"><span aria-hidden="true">·</span> ${time(event.at)}</span></span></div>`;
 }
 
 /** follows: the bubble above is of the same person and hardly older. */

@@ -1,7 +1,8 @@
 // The page inside the widget's frame: who are you, the waiting room, the conversation.
 //
 // No cookie reaches a foreign site's frame, so the token of the session is kept in the frame's
-// own storage, where the site around it cannot read, and sent along with each request.
+// own storage, where the site around it cannot read, and sent along with each request. A browser
+// that denies the frame any storage leaves only the site's: for this tab, and for one conversation.
 import { bus } from '@offhook/bus';
 import { base, locale, number, t, tn } from '@offhook/ui';
 import { ask, useBearer } from './api.js';
@@ -11,35 +12,36 @@ const main = document.getElementById('main');
 const part = id => document.getElementById(id);
 const { path, key } = main.dataset;
 const STORED = `offhook:chat:${key}`;
+const GREETED_MS = 4_000;
 const said = `?lang=${encodeURIComponent(locale)}`;
 
 let token = null;
 let shown = true;
+let attentive = false; // somebody opened us just now, rather than the site its next page
 let unread = 0;
 let host = null; // origin of the page around us, once it has spoken
 let place = null;
 let stopPlace = null;
+let greeted = () => {};
 
 /* The token */
 
-function recall() {
+const storage = (() => {
   try {
-    return localStorage.getItem(STORED);
+    localStorage.getItem(STORED);
+    return localStorage;
   } catch {
-    return token; // storage is denied here: the session lasts as long as this page
+    return null;
   }
-}
+})();
 
 function remember(value) {
   token = value;
   useBearer(value);
   bus.configure({ root: base, bearer: value });
-  try {
-    if (value) localStorage.setItem(STORED, value);
-    else localStorage.removeItem(STORED);
-  } catch {
-    // see recall()
-  }
+  if (!storage) tell({ kind: 'keep', value });
+  else if (value) storage.setItem(STORED, value);
+  else storage.removeItem(STORED);
 }
 
 /* The page around */
@@ -49,11 +51,15 @@ const tell = message => host && parent.postMessage({ offhook: message.kind, ...m
 addEventListener('message', event => {
   if (event.source !== parent || parent === window) return;
   const kind = event.data?.offhook;
-  if (kind === 'hello') host = event.origin;
+  if (kind === 'hello') {
+    host = event.origin;
+    greeted(event.data.kept);
+  }
   if (kind === 'hello' || kind === 'shown' || kind === 'hidden') {
     shown = kind === 'hello' ? Boolean(event.data.open) : kind === 'shown';
     if (shown) seen();
-    if (shown && !event.data.quiet) focusInside();
+    attentive = shown && !event.data.quiet;
+    focusInside();
   }
 });
 
@@ -73,6 +79,7 @@ part('close').addEventListener('click', () => tell({ kind: 'close' }));
 addEventListener('keydown', event => event.key === 'Escape' && !event.defaultPrevented && tell({ kind: 'close' }));
 
 function focusInside() {
+  if (!attentive) return;
   const panel = document.querySelector('chat-panel');
   if (!part('door').hidden) part('f-name')?.focus();
   else (panel?.renderRoot?.querySelector('chat-composer') ?? main).focus();
@@ -82,6 +89,11 @@ function focusInside() {
 
 function show(...ids) {
   for (const id of ['loading', 'door', 'waiting', 'conversation']) part(id).hidden = !ids.includes(id);
+}
+
+function showDoor() {
+  show('door');
+  focusInside();
 }
 
 function showPlace() {
@@ -125,19 +137,18 @@ function open({ session, state, place: now, chat }) {
   part('conversation').replaceChildren(panel);
   show('conversation');
   watchPlace(session, state);
-  if (shown) panel.updateComplete.then(focusInside);
+  panel.updateComplete.then(focusInside);
 }
 
 async function resume() {
-  const stored = recall();
-  if (!stored) return show('door');
-  remember(stored);
+  if (!token) return showDoor();
+  remember(token);
   try {
     open(await ask(`${path}/state${said}`));
   } catch (error) {
     if (![401, 403, 404].includes(error.status)) return later();
     remember(null);
-    show('door');
+    showDoor();
   }
 }
 
@@ -183,6 +194,7 @@ door.addEventListener('submit', async event => {
   const { name, email } = Object.fromEntries(new FormData(door));
   button.setAttribute('aria-busy', 'true');
   button.disabled = true;
+  attentive = true;
   try {
     await enter(ask(`${path}/start${said}`, { method: 'POST', body: { name, email } }));
   } catch (error) {
@@ -193,4 +205,12 @@ door.addEventListener('submit', async event => {
   }
 });
 
+/** What the site around us keeps for us; it says so in its first word, if there is a site. */
+const kept = () =>
+  new Promise(resolve => {
+    greeted = resolve;
+    setTimeout(resolve, parent === window ? 0 : GREETED_MS);
+  });
+
+token = storage ? storage.getItem(STORED) : ((await kept()) ?? null);
 await resume();

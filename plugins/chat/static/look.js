@@ -62,8 +62,7 @@ export const styles = css`
   }
   .line {
     display: flex;
-    flex-wrap: wrap;
-    gap: 0 6px;
+    gap: 6px;
     align-items: center;
     align-self: center;
     justify-content: center;
@@ -71,6 +70,9 @@ export const styles = css`
     color: var(--ink-2);
     font-size: var(--text-s);
     text-align: center;
+  }
+  .line .at {
+    white-space: nowrap;
   }
   .greeting {
     align-self: center;

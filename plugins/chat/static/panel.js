@@ -134,7 +134,10 @@ class ChatPanel extends OffhookElement {
     else if (type === 'core.customer_arrived') this.arrived = true;
     else if (type === 'core.agent_joined') {
       this.attended = true;
-      if (this.side === 'customer') this.start.names.agent = actor.name;
+      if (this.side === 'customer') {
+        this.start.names.agent = actor.name;
+        this.wasOnline = undefined; // his first look at this agent, who was not away before
+      }
     } else if (type === 'core.agent_left') this.attended = false;
   }
 

@@ -166,9 +166,10 @@ async def site(server: Server, tenant: Any) -> AsyncIterator[Site]:
 async def opened(page: Page) -> Frame:
     """Return the widget's frame, once its page is there. Its shadow root is closed."""
     for _ in range(100):
-        for frame in page.frames:
-            if "/chat/w/" in frame.url and await frame.locator("#main").count():
-                return frame
+        frames = [frame for frame in page.frames if "/chat/w/" in frame.url]
+        if frames:
+            await expect(frames[-1].locator("#main")).to_be_attached()
+            return frames[-1]
         await page.wait_for_timeout(50)
     raise AssertionError("the widget's frame did not come")
 
@@ -212,7 +213,7 @@ async def test_a_visitor_chats_on_a_foreign_site_and_goes_on_after_reload_and_na
     await sessions.attend(tenant, session.id, who)
     await expect(frame.locator("#waiting")).to_be_hidden()
     await frame.get_by_label("Message", exact=True).press("Escape")
-    await expect(frame.locator("chat-panel")).not_to_be_in_viewport()
+    assert not await (await frame.frame_element()).is_visible()
     await service(Timeline).append(
         Draft(tenant.id, "chat.message", who, {"text": "Yes, two left."}, session.id)
     )
@@ -220,6 +221,7 @@ async def test_a_visitor_chats_on_a_foreign_site_and_goes_on_after_reload_and_na
     await page.wait_for_timeout(200)
     await screenshot(page, "widget-unread")
     await press(page)
+    assert await (await frame.frame_element()).is_visible()
     await expect(frame.locator("chat-panel .bubble:not(.ours)")).to_be_in_viewport()
     await sessions.end(tenant, session.id, who, EndReason.FINISHED)
     await frame.get_by_role("button", name="Contact us again").click()
