@@ -14,6 +14,7 @@ from core.config import Config
 from core.current import Services
 from core.database import Database, connect
 from core.errors import NotFound
+from core.handover import handing_over
 from core.hooks import Hooks
 from core.jobs import Jobs
 from core.plugins import Plugin, Registry, discover
@@ -90,7 +91,7 @@ def _connect_parts(services: Services) -> None:
 
 def _live(app: Quart, config: Config, registry: Registry, services: Services, work: bool) -> None:
     """Open and close what the application needs while it serves."""
-    inner: Asgi = app.asgi_app
+    inner: Asgi = handing_over(app.asgi_app)
 
     async def enter(scope: Any, receive: Any, send: Any) -> None:
         database = services.get(Database)

@@ -20,12 +20,12 @@ from core.current import service
 from core.database import Database
 from core.errors import AppError, BadInput, Forbidden, NotFound
 from core.heartbeat import Heartbeat
-from core.i18n import translate_error
+from core.i18n import Context, switch, translate_error
 from core.messages import Request, Send, Subscribe, id_of, key_of, read
 from core.plugins import Incoming, MessageType, Registry
 from core.presence import CHANGED as PRESENCE_CHANGED
 from core.presence import Presence
-from core.sockets import RESTART, SIGNED_OUT, Limits, Socket
+from core.sockets import RESTART, SIGNED_OUT, Limits, Receive, Socket, Transmit
 from core.tenancy import CHANGED as TENANT_CHANGED
 from core.tenancy import Tenancy, TenantView
 from core.tickets import Tickets
@@ -109,14 +109,11 @@ class Realtime:
     # One socket
 
     async def serve(
-        self,
-        principal: Principal,
-        receive: Callable[[], Awaitable[Any]],
-        transmit: Callable[[str], Any],
-        close: Callable[[int, str], Awaitable[None]],
+        self, principal: Principal, words: Context, receive: Receive, send: Transmit
     ) -> None:
-        """Serve an accepted socket until it closes."""
-        socket = Socket(principal, self.limits, transmit, close, self._handle)
+        """Serve an accepted socket until it closes; *receive* and *send* are ASGI's."""
+        switch(words)
+        socket = Socket(principal, self.limits, send, self._handle)
         self._sockets[socket] = None
         if not self._accepting:
             socket.close(RESTART, "restart")

@@ -47,7 +47,7 @@ def server_config(listener: socket.socket) -> HypercornConfig:
     # Its pings are never checked, and they delay the end by up to one interval.
     config.websocket_ping_interval = None
     # A full queue of an application that has ended blocks hypercorn's own end of the connection
-    # for ever. Nothing is lost by an open one: Quart empties it at once, and Socket counts.
+    # for ever. Nothing is lost by an open one: it is emptied at once, and Socket counts.
     config.max_app_queue_size = 0
     config.include_server_header = False
     config.graceful_timeout = SHUTDOWN_S

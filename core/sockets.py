@@ -15,6 +15,7 @@ from core.access import Principal
 
 log = logging.getLogger(__name__)
 
+GONE_AWAY: Final = 1006
 RESTART: Final = 1012
 OVERLOAD: Final = 1013
 TOO_FAST: Final = 1008
@@ -24,7 +25,8 @@ SILENT: Final = 4408
 
 GOODBYE_S: Final = 1.0
 
-Transmit = Callable[[str], Coroutine[Any, Any, None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Transmit = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
 
 @dataclass(slots=True)
@@ -45,7 +47,6 @@ class Socket:
     __slots__ = (
         "_bucket",
         "_bucket_at",
-        "_close",
         "_handle",
         "_inbox",
         "_inbox_bytes",
@@ -75,10 +76,9 @@ class Socket:
         principal: Principal,
         limits: Limits,
         transmit: Transmit,
-        close: Callable[[int, str], Awaitable[None]],
         handle: Callable[[Socket, Any], Awaitable[None]],
     ) -> None:
-        """*transmit* and *close* are the server's; *handle* gets each message, one at a time."""
+        """*transmit* is the server's ``send``; *handle* gets each message, one at a time."""
         self.principal = principal
         self.loop = asyncio.get_running_loop()
         self.topics: dict[str, Callable[[], None]] = {}
@@ -91,7 +91,7 @@ class Socket:
         self.overran = False
         self.closing: tuple[int, str] | None = None
         self.heard_at = self.pinged_at = self.checked_at = self.loop.time()
-        self._limits, self._transmit, self._close, self._handle = limits, transmit, close, handle
+        self._limits, self._transmit, self._handle = limits, transmit, handle
         self._outbox: deque[str] | None = None
         self._outbox_bytes = 0
         self._sending: asyncio.Task[None] | None = None
@@ -102,7 +102,7 @@ class Socket:
         self._task: asyncio.Task[Any] | None = None
         self._bucket, self._bucket_at = limits.burst, self.heard_at
 
-    async def run(self, receive: Callable[[], Awaitable[Any]], decode: Callable[..., Any]) -> None:
+    async def run(self, receive: Receive, decode: Callable[..., Any]) -> None:
         """Take messages in until the page or this side closes.
 
         *decode(socket, data)* returns a message for *handle*, or ``None`` for one that needs no
@@ -110,20 +110,30 @@ class Socket:
         """
         self._task = task = cast("asyncio.Task[Any]", asyncio.current_task())
         try:
-            while True:
-                self._take(await receive(), decode)
+            while (event := await receive())["type"] != "websocket.disconnect":
+                if event["type"] == "websocket.receive":
+                    self._take(event.get("bytes") or event.get("text") or "", decode)
         except asyncio.CancelledError:
             if self.closing is None:
                 raise
             task.uncancel()
+            await self._say_goodbye(receive, *self.closing)
         finally:
-            self.closing = self.closing or (1006, "")
+            self.closing = self.closing or (GONE_AWAY, "")
             for running in (self._worker, self._sending):
                 if running is not None:
                     running.cancel()
-        with suppress(TimeoutError, RuntimeError, OSError):
+
+    async def _say_goodbye(self, receive: Receive, code: int, reason: str) -> None:
+        """Close, and wait a little for the answer: an end with data unread would be a reset."""
+        if self._sending is not None:
+            self._sending.cancel()
+            await asyncio.gather(self._sending, return_exceptions=True)
+        with suppress(TimeoutError, OSError):
             async with asyncio.timeout(GOODBYE_S):
-                await self._close(*self.closing)
+                await self._transmit({"type": "websocket.close", "code": code, "reason": reason})
+                while (await receive())["type"] != "websocket.disconnect":
+                    continue
 
     # Out
 
@@ -145,7 +155,7 @@ class Socket:
     def _transmit_now(self, frame: str) -> None:
         # A task for each delivery would cost more than the delivery. The server's send hardly
         # ever waits, so it runs right here, and only one that does wait becomes a task.
-        sending = self._transmit(frame)
+        sending = self._transmit(_text(frame))
         try:
             waits_for = sending.send(None)
         except StopIteration:
@@ -161,7 +171,7 @@ class Socket:
             while self._outbox:
                 frame = self._outbox.popleft()
                 self._outbox_bytes -= len(frame)
-                await self._transmit(frame)
+                await self._transmit(_text(frame))
         except Exception:
             log.debug("a socket failed while sending", exc_info=True)
         finally:
@@ -230,6 +240,10 @@ class Socket:
             self._worker = self.busy_since = None
             if not self._inbox:
                 self._inbox = None
+
+
+def _text(frame: str) -> dict[str, Any]:
+    return {"type": "websocket.send", "bytes": None, "text": frame}
 
 
 class _Rest:

@@ -40,7 +40,8 @@ async def in_short_transaction(
     if not isinstance(connection, Client):
         async with in_transaction() as transaction:
             return await work(transaction)
-    return await _in_one_trip(connection, work)
+    result: T = await _in_one_trip(connection, work)
+    return result
 
 
 @naming_outages

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from functools import partial
 
 from quart import Blueprint, g, websocket
 
-from core import sign_ins
+from core import i18n, sign_ins
 from core.access import customer_or_user, public
 from core.current import service
 from core.errors import NotFound, NotSignedIn
+from core.handover import hand_over
 from core.realtime import Realtime
 
 blueprint = Blueprint("realtime", __name__, url_prefix="/realtime")
@@ -33,8 +34,4 @@ async def connect() -> None:
     principal = await sign_ins.principal_of(g.tenant.id, sign_in_id)
     if principal is None:
         raise NotSignedIn
-    await websocket.accept()
-    page: Any = websocket._get_current_object()  # type: ignore[attr-defined]
-    # Quart's own send() first sleeps for a turn of the loop, which here would be a task for
-    # each delivery; this is the part of it that sends.
-    await realtime.serve(principal, page._receive, page._send, page.close)
+    hand_over(partial(realtime.serve, principal, i18n.current()))
