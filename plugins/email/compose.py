@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import colorsys
 import hashlib
+import math
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -93,19 +93,38 @@ def html(tenant: TenantView, notice: Notice) -> str:
 
 
 def colour(hue: int | None) -> str:
-    """Return a colour of *hue* (degrees) on which white words have a contrast of 4.5 at least."""
-    degrees = 230 if hue is None else hue
-    for lightness in range(45, 10, -1):
-        rgb = colorsys.hls_to_rgb(degrees % 360 / 360, lightness / 100, 0.55)
-        if 1.05 / (_luminance(rgb) + 0.05) >= 4.5:
+    """Return the pages' filled colour of *hue* in hex; white words have a contrast of 4.5 on it."""
+    angle = math.radians(258 if hue is None else hue)
+    for lightness in range(495, 100, -5):
+        rgb = _oklch(lightness / 1000, 0.165, angle)
+        if _contrast_to_white(rgb) >= 4.5:
             break
-    return "#" + "".join(f"{round(channel * 255):02x}" for channel in rgb)
+    return "#" + "".join(f"{round(_encoded(channel) * 255):02x}" for channel in rgb)
 
 
-def _luminance(rgb: tuple[float, float, float]) -> float:
-    """WCAG 2.2, relative luminance."""
-    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in rgb]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+def _oklch(lightness: float, chroma: float, angle: float) -> tuple[float, float, float]:
+    """Return linear sRGB (CSS Color 4, 10.1), cut to what can be shown as browsers do."""
+    a, b = chroma * math.cos(angle), chroma * math.sin(angle)
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    red = 4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short
+    green = -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short
+    blue = -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short
+    return _shown(red), _shown(green), _shown(blue)
+
+
+def _shown(channel: float) -> float:
+    return min(max(channel, 0.0), 1.0)
+
+
+def _contrast_to_white(rgb: tuple[float, float, float]) -> float:
+    """WCAG 2.2, contrast ratio."""
+    return 1.05 / (0.2126 * rgb[0] + 0.7152 * rgb[1] + 0.0722 * rgb[2] + 0.05)
+
+
+def _encoded(linear: float) -> float:
+    return 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
 
 
 def pieces(text: str) -> list[list[tuple[str, str]]]:

@@ -137,6 +137,13 @@ def test_white_words_are_readable_on_the_tenants_colour(hue: int | None) -> None
     assert 1.05 / (0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05) >= 4.45
 
 
+def test_a_mail_has_the_colour_of_the_pages() -> None:
+    """The hue counts on the circle of tokens.css: 222 is a greenish blue, not a pure one."""
+    red, green, blue = (int(part, 16) for part in re.findall("..", colour(222)[1:]))
+    assert red < green < blue
+    assert green > 90
+
+
 @pytest.mark.parametrize("language", ["es", "ru", "zh-Hans"])
 async def test_the_button_speaks_the_readers_language(tenant: TenantView, language: str) -> None:
     rich = html(tenant, notice(language=language))
