@@ -209,12 +209,18 @@ def _defaults(plugin: Plugin) -> dict[str, Any]:
     return {field.name: field.default for field in settings.form_fields(plugin.settings)}
 
 
+def _channel_title(name: str) -> str:
+    """Return what a channel is called: it has the name of the plugin that carries it."""
+    plugin = service(Registry).plugins[name]
+    return words_of(plugin, plugin.title)
+
+
 async def _entry_points_page(form: dict[str, str] | None = None, error: str = "") -> str:
     points = await EntryPoint.filter(tenant_id=g.tenant.id).order_by("title")
     page = Page(
         title=_("Entry points"), nav="administration.entry_points", home=url_for("home.home")
     )
-    channels = sorted(set(Channel) & g.tenant.enabled)
+    channels = [(name, _channel_title(name)) for name in sorted(set(Channel) & g.tenant.enabled)]
     return await render(
         "core/entry_points.html",
         page,
@@ -222,5 +228,4 @@ async def _entry_points_page(form: dict[str, str] | None = None, error: str = ""
         channels=channels,
         form=form or {},
         error=error,
-        zip=zip,
     )
