@@ -212,8 +212,15 @@ export const styles = css`
       align-self: center;
     }
 
+    .name {
+      grid-row: 1;
+      grid-column: 2 / span 2;
+      max-inline-size: calc(100% - 6ch);
+    }
+
     .timer {
       grid-row: 1;
+      justify-self: end;
       padding-block: 1px;
       font-size: var(--text);
     }
@@ -241,6 +248,10 @@ export const styles = css`
 
   :host([compact]) .bar {
     padding: 10px 12px 0;
+  }
+
+  :host([compact]) .tabs .icon {
+    display: none;
   }
 
   :host([compact]) .list {
