@@ -85,7 +85,9 @@ def generate(folder: Path, count: int) -> tuple[Plugin, ...]:
     for number in range(count):
         name = f"made{number}"
         home = folder / package / name
-        home.mkdir(parents=True, exist_ok=True)
+        templates = home / "templates" / name
+        templates.mkdir(parents=True, exist_ok=True)
+        (templates / "panel.html").write_text(f"<p>{name}</p>")
         (home / "__init__.py").write_text("")
         (home / "models.py").write_text(MODELS.format(name=name))
         (home / "plugin.py").write_text(PLUGIN.format(name=name, package=package))

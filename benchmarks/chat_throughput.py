@@ -29,7 +29,7 @@ from benchmarks._common import (
 )
 from benchmarks._site import PLUGINS, furnish
 
-ROOMS, ROUNDS, ROUND_S, RATE, RATE_S = 50, 5, 3.0, 100, 5.0
+ROOMS, ROUNDS, ROUND_S, RATE, RATE_S = 50, 8, 2.0, 100, 3.0
 TEXT = "The quick brown fox jumps over the lazy dog. " * 2
 
 
