@@ -35,7 +35,9 @@ from plugins.chat.services.wording import without_tricks
 class ChatPlugin(Plugin):
     name = "chat"
     title = "Chat"
-    description = "The conversation with a customer, files, prepared answers and a widget for sites."
+    description = (
+        "The conversation with a customer, files, prepared answers and a widget for sites."
+    )
     models = "plugins.chat.models"
     blueprint = views.blueprint
     settings = ChatSettings

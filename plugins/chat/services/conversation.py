@@ -107,9 +107,7 @@ def _rights(tenant: TenantView, who: Principal, *, customers_attach: bool) -> di
 
 async def of(tenant: TenantView, session_id: UUID, who: Principal) -> Session:
     """Return the session if *who* may read it; ``NotFound`` otherwise."""
-    allowed = (
-        who.may(tenant, "core.session.view") if who.is_user else who.session_id == session_id
-    )
+    allowed = who.may(tenant, "core.session.view") if who.is_user else who.session_id == session_id
     if not allowed:
         raise NotFound
     return await get_session(tenant.id, session_id)

@@ -123,6 +123,4 @@ async def resume(tenant: TenantView, point: EntryPoint, who: Principal) -> dict[
     if who.session_id is None:
         raise NotFound
     session = await of_entry(tenant, point, who.session_id)
-    return await state(tenant, session) | {
-        "chat": await conversation.start(tenant, session, who)
-    }
+    return await state(tenant, session) | {"chat": await conversation.start(tenant, session, who)}

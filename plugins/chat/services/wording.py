@@ -20,9 +20,9 @@ lines above do not."""
 
 
 def without_tricks(text: str) -> str:
-    """Return *text* without invisible characters and those that turn the order of others round.
+    r"""Return *text* without invisible characters and those that turn the order of others round.
 
-    Line ends become ``\\n``. Emoji sequences, also flags made of tag characters, stay whole.
+    Line ends become ``\n``. Emoji sequences, also flags made of tag characters, stay whole.
     """
     if text.isascii() and text.isprintable():
         return text

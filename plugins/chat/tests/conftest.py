@@ -12,6 +12,7 @@ from uuid import uuid4
 import pytest
 from quart import Quart
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Origin
 
 from core.testing.application import Browser
 from core.testing.browser import served
@@ -92,7 +93,9 @@ class Server:
         ticket = (await answer.get_json())["ticket"]
         host = f"{who.tenant.slug}.localhost:{self.port}"
         socket = await connect(
-            f"ws://{host}/realtime?ticket={ticket}", origin=f"http://{host}", host="127.0.0.1"
+            f"ws://{host}/realtime?ticket={ticket}",
+            origin=Origin(f"http://{host}"),
+            host="127.0.0.1",
         )
         self.open_lines.append(socket)
         line = Line(socket, str(session.id))

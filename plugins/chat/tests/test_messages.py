@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core import sessions
+from core.testing import sessions
 from core.api import SYSTEM, EndReason, Tenancy, Timeline, service
 from core.testing.application import Browser, enter, make_user, sign_in, waiting_session
 from plugins.chat.services.messages import ChatSettings
@@ -44,9 +44,7 @@ async def test_both_sides_hear_every_message_once_and_in_order(
 
 
 @pytest.mark.serves("R-08")
-async def test_a_message_sent_again_under_its_id_is_kept_once(
-    customer: Line, session: Any
-) -> None:
+async def test_a_message_sent_again_under_its_id_is_kept_once(customer: Line, session: Any) -> None:
     first = await customer.send("once", key="m-1")
     again = await customer.send("once", key="m-1")
     assert again["ok"] == first["ok"]
@@ -67,7 +65,7 @@ async def test_a_page_that_comes_back_gets_exactly_what_it_missed(
     back = await server.line(await enter(server.app, tenant, session), session, after=last)
     await back.until(lambda line: len(line.texts()) == 1)
     assert back.texts() == ["meanwhile"]
-    assert [event["n"] for event in back.events][0] == last + 1
+    assert back.events[0]["n"] == last + 1
 
 
 @pytest.mark.parametrize(
@@ -158,9 +156,7 @@ async def test_pages_of_history_go_back_to_the_beginning(
 ) -> None:
     await customer.call(*(customer.message(f"m{i}") for i in range(30)))
     json = {"Accept": "application/json"}
-    newest = await (
-        await agent.get(f"/chat/{session.id}/events?limit=20", headers=json)
-    ).get_json()
+    newest = await (await agent.get(f"/chat/{session.id}/events?limit=20", headers=json)).get_json()
     assert newest["more"] is True
     assert newest["previous"] is None
     assert [e["n"] for e in newest["events"]] == list(range(13, 33))

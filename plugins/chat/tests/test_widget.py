@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Frame, Page, expect
 from quart import Quart
 
-from core import sessions
+from core.testing import sessions
 from core.api import SYSTEM, Actor, Draft, EndReason, EntryPoint, Session, Timeline, service
 from core.testing.application import Browser, make_user
 from core.testing.browser import NARROW, WIDE, Pages, axe, screenshot, served
@@ -27,7 +27,9 @@ iframe { display: none !important; width: 10px !important; }
 async def start(app: Quart, tenant: Any, slug: str = "front", **form: Any) -> Any:
     nobody = Browser(app, tenant)
     return await nobody.post(
-        f"/chat/w/{slug}/start", json={"name": "Carla"} | form, headers={"Accept": "application/json"}
+        f"/chat/w/{slug}/start",
+        json={"name": "Carla"} | form,
+        headers={"Accept": "application/json"},
     )
 
 
@@ -202,8 +204,8 @@ async def test_a_visitor_chats_on_a_foreign_site_and_goes_on_after_reload_and_na
     await frame.get_by_label("Message", exact=True).press("Enter")
     await expect(frame.locator("chat-panel .pending")).to_have_count(0)
     await screenshot(page, "widget-waiting")
-    for go in (page.reload, lambda: page.goto(f"{site.url}/next")):
-        await go()
+    for path in ("/", "/next", "/next"):
+        await page.goto(f"{site.url}{path}")
         frame = await opened(page)
         await expect(frame.locator("chat-panel .bubble.ours")).to_contain_text("in stock")
     assert await Session.filter(tenant_id=tenant.id).count() == 1
@@ -229,8 +231,10 @@ async def test_a_visitor_chats_on_a_foreign_site_and_goes_on_after_reload_and_na
     assert await Session.filter(tenant_id=tenant.id).count() == 2
 
 
-@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["1440", "390"])
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize(
+    ("size", "dark"),
+    [pytest.param(WIDE, True, id="wide, dark"), pytest.param(NARROW, False, id="narrow, light")],
+)
 async def test_it_keeps_its_shape_under_hostile_css(
     pages: Pages, site: Site, size: tuple[int, int], dark: bool
 ) -> None:

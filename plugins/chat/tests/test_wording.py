@@ -12,7 +12,9 @@ from plugins.chat.services.wording import is_blank, without_tricks
     [
         pytest.param("Hola, ¿qué tal?\n\tAna", id="plain"),
         pytest.param("👩‍👩‍👧‍👦 👩🏽‍🚀 ❤️ 🏳️‍🌈", id="emoji joined by ZWJ"),
-        pytest.param("🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", id="flag of England"),
+        pytest.param(
+            "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f", id="flag of England"
+        ),
         pytest.param("می‌خواهم", id="Persian with ZWNJ"),
         pytest.param("क्‍ष", id="Devanagari with ZWJ"),
         pytest.param("שלום\u200f!", id="Hebrew with a mark"),

@@ -45,7 +45,7 @@ async def script() -> Response:
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     response.headers["Cache-Control"] = "public, max-age=300"
     response.set_etag(hashlib.sha256(body.encode()).hexdigest()[:24])
-    return await response.make_conditional(request)  # type: ignore[return-value]
+    return await response.make_conditional(request)
 
 
 @cache
