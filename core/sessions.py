@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from hashlib import sha256
@@ -16,7 +17,15 @@ from tortoise.expressions import F
 from core.config import Config
 from core.current import service
 from core.errors import AppError, BadInput, LimitReached, NotFound, Refused
-from core.lifecycle import IN_ROOM, OPEN, Channel, EndReason, SessionState, move
+from core.lifecycle import (
+    IN_ROOM,
+    OPEN,
+    Channel,
+    EndReason,
+    IllegalMove,
+    SessionState,
+    move,
+)
 from core.line import tell_places
 from core.models import (
     Customer,
@@ -25,6 +34,7 @@ from core.models import (
     Invitation,
     RefusedArrivals,
     Session,
+    Tenant,
     User,
 )
 from core.tenancy import TenantView
@@ -92,13 +102,22 @@ async def open_link(tenant: TenantView, token: str) -> Invitation:
     found = await Invitation.get_or_none(tenant_id=tenant.id, token_hash=token_hash(token))
     if found is None:
         raise NotFound
-    now = datetime.now(UTC)
-    if found.withdrawn_at is not None or found.expires_at <= now:
+    if found.withdrawn_at is not None or found.expires_at <= datetime.now(UTC):
         raise LinkGone
     if found.opened_at is None:
-        await Invitation.filter(tenant_id=tenant.id, id=found.id).update(opened_at=now)
-        await _tell(tenant, cast("UUID", found.session_id), "core.link_opened", SYSTEM)
+        await _stamp(tenant, found, "opened_at", "core.link_opened", SYSTEM)
     return found
+
+
+async def _stamp(
+    tenant: TenantView, found: Invitation, mark: str, event_type: str, by: Actor
+) -> None:
+    """Write the time into *mark* and tell of it, the first time."""
+    async with service(Timeline).transaction() as unit:
+        session = await get(tenant.id, cast("UUID", found.session_id))
+        query = Invitation.filter(tenant_id=tenant.id, id=found.id, **{mark: None})
+        if await query.update(**{mark: datetime.now(UTC)}):
+            unit.append(_draft(session, event_type, by, internal=True))
 
 
 async def give_id(tenant: TenantView, invitation: Invitation, given: str) -> None:
@@ -134,12 +153,12 @@ async def invite(
 
     *also* runs in the same transaction: what it writes exists exactly when the session does.
     """
-    await _check_room(tenant)
     owner = await User.get_or_none(tenant_id=tenant.id, id=visit.owner_id, deleted_at=None)
     if owner is None:
         raise BadInput(field="owner", problem="there is no such colleague")
     invitation_id = uuid4()
     async with service(Timeline).transaction() as unit:
+        await _check_room(tenant)
         customer = await _customer(tenant, visit.person)
         session = await Session.create(
             id=uuid4(),
@@ -174,13 +193,13 @@ async def walk_in(
     tenant: TenantView, entry: EntryPoint, arrival: Arrival, language: str
 ) -> Session:
     """Let somebody in through an entry point. Raises what ``admit`` refuses with."""
-    if not entry.is_open:
+    if not entry.is_open or arrival.channel not in tenant.enabled:
         raise EntryPointClosed
     await admit(tenant, arrival)
-    await _check_room(tenant)
     person = Person(arrival.name, arrival.email, arrival.phone, language)
     now = datetime.now(UTC)
     async with service(Timeline).transaction() as unit:
+        await _check_room(tenant)
         customer = await _customer(tenant, person)
         session = await Session.create(
             id=uuid4(),
@@ -219,8 +238,11 @@ async def _count_refusal(tenant_id: int, code: str) -> None:
 
 
 async def _check_room(tenant: TenantView) -> None:
+    """Inside the transaction that opens the session."""
     limit = tenant.limits.get("open_sessions")
     if limit is not None:
+        # The tenant's row is the lock: of two at once, one counts after the other.
+        await Tenant.filter(id=tenant.id).update(last_seq=F("last_seq"))
         used = await Session.filter(tenant_id=tenant.id, state__in=list(OPEN)).count()
         if used >= limit:
             raise LimitReached(limit=limit)
@@ -253,15 +275,17 @@ async def arrive(tenant: TenantView, session_id: UUID) -> Session:
     session = await get(tenant.id, session_id)
     if session.state is not SessionState.SCHEDULED:
         return session
-    who = customer_actor(session)
-    return await _move(
-        tenant,
-        session_id,
-        SessionState.WAITING,
-        "core.customer_arrived",
-        who,
-        enqueued_at=datetime.now(UTC),
-    )
+    try:
+        return await _move(
+            tenant,
+            session_id,
+            SessionState.WAITING,
+            "core.customer_arrived",
+            customer_actor(session),
+            enqueued_at=datetime.now(UTC),
+        )
+    except IllegalMove:
+        return await get(tenant.id, session_id)  # another page of his was quicker
 
 
 async def attend(tenant: TenantView, session_id: UUID, agent: Actor) -> Session:
@@ -284,7 +308,14 @@ async def hand_back(tenant: TenantView, session_id: UUID, agent: Actor) -> Sessi
     )
 
 
-async def end(tenant: TenantView, session_id: UUID, by: Actor, reason: EndReason) -> Session:
+async def end(
+    tenant: TenantView,
+    session_id: UUID,
+    by: Actor,
+    reason: EndReason,
+    also: Callable[[], Awaitable[object]] | None = None,
+) -> Session:
+    """End the session. *also* runs in the same transaction."""
     return await _move(
         tenant,
         session_id,
@@ -292,6 +323,7 @@ async def end(tenant: TenantView, session_id: UUID, by: Actor, reason: EndReason
         "core.session_ended",
         by,
         payload={"reason": str(reason)},
+        also=also,
         end_reason=reason,
         ended_at=datetime.now(UTC),
     )
@@ -299,10 +331,12 @@ async def end(tenant: TenantView, session_id: UUID, by: Actor, reason: EndReason
 
 async def delete(tenant: TenantView, session_id: UUID, by: Actor) -> Session:
     """Take the session out of the room and its links out of service. The history stays."""
-    session = await end(tenant, session_id, by, EndReason.DELETED)
-    query = Invitation.filter(tenant_id=tenant.id, session_id=session_id, withdrawn_at=None)
-    await query.update(withdrawn_at=datetime.now(UTC))
-    return session
+
+    async def withdraw_links() -> None:
+        query = Invitation.filter(tenant_id=tenant.id, session_id=session_id, withdrawn_at=None)
+        await query.update(withdrawn_at=datetime.now(UTC))
+
+    return await end(tenant, session_id, by, EndReason.DELETED, also=withdraw_links)
 
 
 async def withdraw_link(tenant: TenantView, invitation_id: UUID, by: Actor) -> None:
@@ -310,10 +344,7 @@ async def withdraw_link(tenant: TenantView, invitation_id: UUID, by: Actor) -> N
     found = await Invitation.get_or_none(tenant_id=tenant.id, id=invitation_id)
     if found is None:
         raise NotFound
-    await Invitation.filter(tenant_id=tenant.id, id=invitation_id).update(
-        withdrawn_at=datetime.now(UTC)
-    )
-    await _tell(tenant, cast("UUID", found.session_id), "core.link_withdrawn", by)
+    await _stamp(tenant, found, "withdrawn_at", "core.link_withdrawn", by)
 
 
 async def set_priority(tenant: TenantView, session_id: UUID, by: Actor, priority: int) -> Session:
@@ -343,7 +374,8 @@ async def end_all_of_plugin_off(tenant: TenantView, channel: Channel) -> int:
     query = Session.filter(tenant_id=tenant.id, channel=channel, state__in=list(OPEN))
     found = cast("list[UUID]", await query.values_list("id", flat=True))
     for session_id in found:
-        await end(tenant, session_id, SYSTEM, EndReason.PLUGIN_OFF)
+        with suppress(IllegalMove):  # it has just ended by itself
+            await end(tenant, session_id, SYSTEM, EndReason.PLUGIN_OFF)
     return len(found)
 
 
@@ -354,6 +386,7 @@ async def _move(
     event_type: str,
     by: Actor,
     payload: dict[str, Any] | None = None,
+    also: Callable[[], Awaitable[object]] | None = None,
     **changes: Any,
 ) -> Session:
     async with service(Timeline).transaction() as unit:
@@ -364,6 +397,8 @@ async def _move(
             latest = await get(tenant.id, session_id)
             move(latest.state, to)
             raise AppError
+        if also is not None:
+            await also()
         unit.append(_draft(session, event_type, by, **(payload or {})))
     return await _changed(tenant, session_id)
 
@@ -391,11 +426,6 @@ def _draft(
         customer_id=cast("UUID", session.customer_id),
         internal=internal,
     )
-
-
-async def _tell(tenant: TenantView, session_id: UUID, event_type: str, by: Actor) -> None:
-    session = await get(tenant.id, session_id)
-    await service(Timeline).append(_draft(session, event_type, by, internal=True))
 
 
 # The room
@@ -427,8 +457,10 @@ async def of_customer(tenant: TenantView, customer_id: UUID) -> list[Session]:
 
 async def follow_up(tenant: TenantView, old: Session) -> Session:
     """Open a new session for the customer of an ended one, waiting where he waited before."""
-    await _check_room(tenant)
+    if old.channel not in tenant.enabled:
+        raise EntryPointClosed
     async with service(Timeline).transaction() as unit:
+        await _check_room(tenant)
         session = await Session.create(
             id=uuid4(),
             tenant_id=tenant.id,

@@ -44,6 +44,7 @@ async def switch(tenant: TenantView, plugin: str, by: Actor, *, on: bool) -> Ten
         await instance.on_enable(tenant)
         await service(Jobs).unpark(tenant.id, plugin)
     else:
+        await _end_sessions(tenant, plugin)  # those that came in while the first ones ended
         await instance.on_disable(tenant)
         service(Hooks).repair(plugin)
     await service(Realtime).plugin_switched(tenant.id, plugin, on=on)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, cast
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from core import addresses, i18n, line, sessions, sign_ins
 from core.access import public, visitor
 from core.errors import BadInput, NotFound
 from core.i18n import gettext as _
-from core.lifecycle import EndReason, SessionState
+from core.lifecycle import EndReason, IllegalMove, SessionState
 from core.models import CustomerAddress, EntryPoint, Invitation, Session
 from core.rendering import Page, render
 from core.tenancy import TenantView
@@ -25,7 +26,7 @@ LONGEST_SLUG: Final = 63
 @blueprint.get("/v/<token>")
 @public
 async def link(token: str) -> ResponseReturnValue:
-    """Open an invitation. A look at it changes nothing, so mail scanners do no harm."""
+    """Open an invitation; he takes his place in line only on the page that this leads to."""
     invitation, session = await _invited(token)
     if session.state is SessionState.ENDED:
         return await _enter(session)
@@ -94,7 +95,8 @@ async def leave() -> ResponseReturnValue:
     session = await sessions.get(g.tenant.id, g.principal.session_id)
     if session.state is not SessionState.ENDED:
         who = sessions.customer_actor(session)
-        await sessions.end(g.tenant, session.id, who, EndReason.LEFT)
+        with suppress(IllegalMove):  # it has ended in this moment
+            await sessions.end(g.tenant, session.id, who, EndReason.LEFT)
     return redirect(url_for("visit.page"))
 
 
