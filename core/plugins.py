@@ -148,6 +148,8 @@ class Plugin:
     topics: ClassVar[tuple[StateTopic, ...]] = ()
     messages: ClassVar[tuple[MessageType, ...]] = ()
     events: ClassVar[tuple[EventType, ...]] = ()
+    actions: ClassVar[Mapping[str, str]] = {}
+    """Titles of what it writes to the audit log, by the action's name."""
     modules: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     """ES modules in ``static/`` to load, by page: ``agent`` (desk pages) and ``visit``."""
     keeps: ClassVar[str] = "Nothing."

@@ -7,12 +7,15 @@ from typing import Final
 from quart import Blueprint, g, jsonify, request, url_for
 from quart.typing import ResponseReturnValue
 
-from core import audit
+from core import audit, i18n
 from core.access import permitted
+from core.current import service
 from core.errors import BadInput
 from core.i18n import gettext as _
 from core.i18n import gettext_noop
+from core.i18n.catalogs import package_of
 from core.models import Audit
+from core.plugins import Registry
 from core.rendering import Page, render
 from core.web.problems import wants_page
 
@@ -28,7 +31,9 @@ ACTIONS: Final = {
     "core.session_deleted": gettext_noop("Deleted a session"),
     "core.plugin_enabled": gettext_noop("Switched a feature on"),
     "core.plugin_disabled": gettext_noop("Switched a feature off"),
-    "core.settings_changed": gettext_noop("Changed settings"),
+    "core.settings_saved": gettext_noop("Changed settings"),
+    "core.entry_point_added": gettext_noop("Made an entry point"),
+    "core.entry_point_changed": gettext_noop("Changed an entry point"),
 }
 
 
@@ -46,10 +51,20 @@ async def index() -> ResponseReturnValue:
     return await render(
         "core/audit.html",
         Page(title=_("Audit log"), nav="audit.index", home=url_for("home.home")),
-        entries=[(row, _(ACTIONS.get(row.action, row.action))) for row in shown],
+        entries=[(row, title(row.action)) for row in shown],
         older=older,
         is_first=before is None,
     )
+
+
+def title(action: str) -> str:
+    """Say what was done; what a plugin did, also when it is off by now, in the plugin's words."""
+    if own := ACTIONS.get(action):
+        return _(own)
+    plugin = service(Registry).plugins.get(action.split(".")[0])
+    if plugin is None or action not in plugin.actions:
+        return action
+    return i18n.gettext_in(package_of(type(plugin).__module__), plugin.actions[action])
 
 
 def _plain(row: Audit) -> dict[str, object]:

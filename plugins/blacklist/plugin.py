@@ -45,6 +45,11 @@ class BlacklistPlugin(Plugin):
         EventType("blacklist.address_blocked", _("{name} blocked an address"), "ban"),
         EventType("blacklist.address_unblocked", _("{name} unblocked an address"), "circle-check"),
     )
+    actions = {
+        "blacklist.entry_added": _("Blocked an address"),
+        "blacklist.entry_changed": _("Changed an entry of the blacklist"),
+        "blacklist.entry_removed": _("Unblocked an address"),
+    }
     keeps = _(
         "Blocked addresses with reason and author, and how often each was tried, until somebody "
         "removes them; of an erased person only a fingerprint of his addresses."

@@ -59,6 +59,12 @@ class NotifyPlugin(Plugin):
     )
     jobs = (JobType("notify.send", jobs.send, tries=jobs.TRIES),)
     topics = (StateTopic(services.TOPIC, "notify.invitation.send", services.snapshot),)
+    actions = {
+        "notify.link_made": _("Made a new link for a customer"),
+        "notify.link_withdrawn": _("Withdrew a customer's link"),
+        "notify.template_saved": _("Changed the text of a notification"),
+        "notify.template_reset": _("Returned to our text of a notification"),
+    }
     events = (
         EventType("notify.invitation_sent", _("The invitation went to {address}"), "send"),
         EventType(
