@@ -37,7 +37,7 @@ MOST_SEARCHED: Final = 500
 class CallerBlocked(Refused):
     """Says nothing about why: the list and its reasons are the tenant's own affair."""
 
-    code = "caller-blocked"
+    code = "not-taken"
     message = "We cannot take your request here. Please reach us in another way."
 
 
