@@ -15,7 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from core.testing.application import Browser
-from core.testing.browser import served
+from core.testing.browser import Pages, served
 
 
 @dataclass(slots=True)
@@ -126,3 +126,9 @@ async def server(app: Quart) -> AsyncIterator[Server]:
         yield made
         for socket in made.open_lines:
             await socket.close()
+
+
+@pytest.fixture
+async def pages(server: Server, pages: Pages) -> Pages:
+    """As ever, but closed before the server: its going is no fault of a page."""
+    return pages

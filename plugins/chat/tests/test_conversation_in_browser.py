@@ -134,6 +134,42 @@ async def test_what_is_written_without_a_connection_arrives_once_also_after_a_re
     assert [e.type for e in events].count("chat.message") == 1
 
 
+@pytest.mark.serves("R-08")
+async def test_events_that_come_twice_or_in_disorder_end_up_in_order(hers: Page) -> None:
+    wrong = await hers.evaluate(
+        """async () => {
+          const {History} = await import('@offhook/chat/history.js');
+          let wrong = 0;
+          for (let run = 0; run < 1000; run++) {
+            const known = [1, 2, 3].map(n => ({n}));
+            const history = new History({session: 's', events: known, more: false});
+            const coming = Array.from({length: 20}, (_, i) => ({n: i + 1}));
+            const mixed = [...coming, ...coming.slice(5, 15)].sort(() => Math.random() - 0.5);
+            const taken = mixed.filter(event => history.add(event)).length;
+            const order = history.current.events.map(event => event.n);
+            if (taken !== 17 || order.some((n, i) => n !== i + 1)) wrong += 1;
+          }
+          return wrong;
+        }"""
+    )
+    assert wrong == 0
+
+
+@pytest.mark.serves("V27", "V34")
+async def test_after_the_end_the_customer_reads_and_the_agent_may_add(
+    hers: Page, his: Page, tenant: Any, attended: Any
+) -> None:
+    await sessions.end(tenant, attended.id, SYSTEM, EndReason.FINISHED)
+    await expect(hers.locator("chat-panel .ended")).to_contain_text("has ended")
+    await expect(message(hers)).to_have_count(0)
+    await expect(hers.get_by_role("button", name="Contact us again")).to_be_visible()
+    await expect(his.locator("chat-panel .ended")).to_contain_text("can still read")
+    await write(his, "Here is the report.")
+    await expect(hers.locator("chat-panel .bubble")).to_contain_text("Here is the report.")
+    await hers.get_by_role("button", name="Contact us again").click()
+    await expect(message(hers)).to_be_visible()
+
+
 async def test_a_draft_survives_a_reload_and_a_refused_message_can_be_changed(
     hers: Page, tenant: Any, attended: Any
 ) -> None:

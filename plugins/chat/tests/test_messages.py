@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.testing import sessions
 from core.api import SYSTEM, EndReason, Tenancy, Timeline, service
+from core.testing import sessions
 from core.testing.application import Browser, enter, make_user, sign_in, waiting_session
 from plugins.chat.services.messages import ChatSettings
 from plugins.chat.tests.conftest import Line, Server

@@ -9,8 +9,8 @@ import pytest
 from playwright.async_api import Frame, Page, expect
 from quart import Quart
 
-from core.testing import sessions
 from core.api import SYSTEM, Actor, Draft, EndReason, EntryPoint, Session, Timeline, service
+from core.testing import sessions
 from core.testing.application import Browser, make_user
 from core.testing.browser import NARROW, WIDE, Pages, axe, screenshot, served
 from plugins.chat.tests.conftest import Server
