@@ -33,8 +33,10 @@ _mark = pluggy.HookspecMarker("core")
 hookimpl = pluggy.HookimplMarker("core")
 
 FAILURES_TO_BREAK: Final = 10
-"""This many failures of one plugin without a success between them make it broken."""
+"""This many failures of a plugin in one hook without a success between them make it broken."""
 DEFAULT_LIMIT_S: Final = 1.0
+Failing = dict[tuple[str, str], int]
+"""Plugin and hook -> failures since the last success."""
 
 
 class Answer(NamedTuple, Generic[T]):
@@ -63,7 +65,7 @@ class Round(Watch):
     more than most of them do.
     """
 
-    __slots__ = ("args", "calls", "hook", "kwargs", "report", "shapes")
+    __slots__ = ("args", "calls", "failing", "hook", "kwargs", "report", "shapes")
 
     def __init__(self, plan: Plan, kwargs: dict[str, Any]) -> None:
         super().__init__(plan.limit_s)
@@ -73,6 +75,7 @@ class Round(Watch):
             plan.shapes,
             plan.report,
         )
+        self.failing = plan.failing
         self.kwargs = kwargs
         self.fill()
 
@@ -90,6 +93,10 @@ class Round(Watch):
             raise error
         self.report(plugin, self.hook, error)
 
+    def worked(self, plugin: str) -> None:
+        """Forget former failures. Asked only while there are ``failing`` ones."""
+        self.failing.pop((plugin, self.hook), None)
+
 
 class Plan(NamedTuple):
     """What is the same each time a hook is asked of the same plugins."""
@@ -99,14 +106,15 @@ class Plan(NamedTuple):
     shapes: tuple[tuple[str, ...], ...]
     limit_s: float
     report: Callable[[str, str, BaseException | None], None]
+    failing: Failing
 
 
-def _planned(steps: Sequence[Step]) -> Plan | None:
+def _planned(steps: Sequence[Step], failing: Failing) -> Plan | None:
     if not steps:
         return None
     shapes = tuple(dict.fromkeys(step.argnames for step in steps))
     calls = tuple((step.plugin, step.function, shapes.index(step.argnames)) for step in steps)
-    return Plan(steps[0].hook, calls, shapes, steps[0].limit_s, steps[0].report)
+    return Plan(steps[0].hook, calls, shapes, steps[0].limit_s, steps[0].report, failing)
 
 
 Kind = Callable[[Round], Coroutine[Any, Any, Any]]
@@ -121,13 +129,16 @@ def event(spec: Callable[P, Awaitable[None]]) -> Callable[P, Awaitable[None]]:
 
 
 async def _event(asked: Round) -> None:
-    args = asked.args
+    args, failing = asked.args, asked.failing
     for plugin, function, shape in asked.calls:
         asked.piece = plugin
         try:
             await function(*args[shape])
         except BaseException as error:
             asked.failed(plugin, error)
+        else:
+            if failing:
+                asked.worked(plugin)
 
 
 def collect(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[list[Answer[T]]]]:
@@ -137,7 +148,7 @@ def collect(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[lis
 
 async def _collect(asked: Round) -> list[Answer[Any]]:
     answers = []
-    args = asked.args
+    args, failing = asked.args, asked.failing
     for plugin, function, shape in asked.calls:
         asked.piece = plugin
         try:
@@ -145,6 +156,8 @@ async def _collect(asked: Round) -> list[Answer[Any]]:
         except BaseException as error:
             asked.failed(plugin, error)
         else:
+            if failing:
+                asked.worked(plugin)
             if value is not None:
                 answers.append(Answer(plugin, value))
     return answers
@@ -159,6 +172,7 @@ def first(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[T | N
 
 
 async def _first(asked: Round) -> Any:
+    failing = asked.failing
     for plugin, function, shape in asked.calls:
         asked.piece = plugin
         try:
@@ -168,6 +182,8 @@ async def _first(asked: Round) -> Any:
         except BaseException as error:
             asked.failed(plugin, error)
         else:
+            if failing:
+                asked.worked(plugin)
             if value is not None:
                 return value
     return None
@@ -179,6 +195,7 @@ def fold(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[T]]:
 
 
 async def _fold(asked: Round) -> Any:
+    failing = asked.failing
     for plugin, function, shape in asked.calls:
         asked.piece = plugin
         try:
@@ -186,6 +203,8 @@ async def _fold(asked: Round) -> Any:
         except BaseException as error:
             asked.failed(plugin, error)
         else:
+            if failing:
+                asked.worked(plugin)
             if value is not None:
                 asked.kwargs["value"] = value
                 asked.fill()
@@ -202,7 +221,7 @@ def demand(spec: Callable[P, Awaitable[T | None]]) -> Callable[P, Awaitable[list
 
 async def _demand(asked: Round) -> list[Answer[Any]]:
     """What a plugin raises on purpose passes; the rest is ``PluginBroken``."""
-    answers = []
+    answers, failing = [], asked.failing
     for plugin, function, shape in asked.calls:
         asked.piece = plugin
         try:
@@ -212,6 +231,8 @@ async def _demand(asked: Round) -> list[Answer[Any]]:
         except BaseException as error:
             asked.failed(plugin, error)
             raise PluginBroken(plugin=plugin) from error
+        if failing:
+            asked.worked(plugin)
         if value is not None:
             answers.append(Answer(plugin, value))
     return answers
@@ -264,7 +285,7 @@ class TenantHooks(AllHooks):
             for parameter in inspect.signature(spec).parameters.values()
             if parameter.default is not parameter.empty
         }
-        run, plan = cast("Kind", spec.run), _planned(self._hooks.steps(name, self._enabled))
+        run, plan = cast("Kind", spec.run), self._hooks.plan(name, self._enabled)
         empty = _EMPTY[spec.kind]
 
         async def call(**kwargs: Any) -> Any:
@@ -300,7 +321,7 @@ class Hooks:
             self.specs |= {n: f for n, f in vars(spec_class).items() if hasattr(f, "run")}
         self.broken: dict[str, str] = {}
         """Plugins out of order, with the reason for the operator."""
-        self._failures: dict[str, int] = {}
+        self._failing: Failing = {}
         self._narrowed: dict[frozenset[str], TenantHooks] = {}
 
     def register(self, name: str, plugin: object) -> None:
@@ -351,10 +372,13 @@ class Hooks:
             ]
         return tuple(steps)
 
+    def plan(self, name: str, enabled: frozenset[str]) -> Plan | None:
+        return _planned(self.steps(name, enabled), self._failing)
+
     def failed(self, plugin: str, hook: str, error: BaseException | None) -> None:
-        """Log one failure; after ``FAILURES_TO_BREAK`` without a repair the plugin is broken."""
+        """Log one failure; after ``FAILURES_TO_BREAK`` in a row the plugin is broken."""
         log.error("plugin %s failed in hook %s", plugin, hook, exc_info=error)
-        count = self._failures[plugin] = self._failures.get(plugin, 0) + 1
+        count = self._failing[plugin, hook] = self._failing.get((plugin, hook), 0) + 1
         if count >= FAILURES_TO_BREAK and plugin not in self.broken:
             self.mark_broken(plugin, f"failed {count} times, last in {hook}: {error!r}"[:300])
 
@@ -365,7 +389,8 @@ class Hooks:
 
     def repair(self, plugin: str) -> None:
         """Give the plugin another chance: an operator switched it off or asked for it."""
-        self._failures.pop(plugin, None)
+        for key in [key for key in self._failing if key[0] == plugin]:
+            del self._failing[key]
         if self.broken.pop(plugin, None) is not None:
             self._narrowed.clear()
 

@@ -254,6 +254,41 @@ async def test_who_keeps_failing_is_taken_out_until_repaired(
     assert "bad" in [step.plugin for step in hooks.steps("told", ALL)]
 
 
+async def test_failures_with_successes_between_them_break_nothing() -> None:
+    class Moody:
+        good = False
+
+        @hookimpl
+        async def told(self, what: str) -> None:
+            self.good = not self.good
+            if not self.good:
+                raise RuntimeError("not now")
+
+        @hookimpl
+        async def asked(self, what: str) -> str:
+            return "fine"
+
+    hooks = made(moody=Moody(), bad=Bad(RuntimeError("broken")))
+    asking = hooks.of(frozenset({"moody"}))
+    for _ in range(3 * FAILURES_TO_BREAK):
+        await asking.told(what="x")
+    assert hooks.broken == {}
+
+
+async def test_a_success_in_one_hook_does_not_hide_failures_in_another() -> None:
+    class Half(Good):
+        @hookimpl
+        async def told(self, what: str) -> None:
+            raise RuntimeError("never")
+
+    hooks = made(half=Half("half"))
+    asking = hooks.of(frozenset({"half"}))
+    for _ in range(FAILURES_TO_BREAK):
+        await asking.told(what="x")
+        await asking.asked(what="x")
+    assert "half" in hooks.broken
+
+
 async def test_a_guard_that_could_not_be_loaded_refuses() -> None:
     hooks = made(a=Good("a"))
     hooks.mark_broken("bad", "could not be loaded")
