@@ -254,6 +254,11 @@ export const styles = css`
     display: none;
   }
 
+  :host([compact]) .tabs > * {
+    padding-inline: var(--s-1);
+    font-size: var(--text-s);
+  }
+
   :host([compact]) .list {
     margin-inline: 6px;
     border: 0;
