@@ -14,7 +14,7 @@ from argon2 import PasswordHasher
 from quart import Quart, Response
 
 from core import migrator, sessions, sign_ins, switching
-from core.access import csrf_token
+from core.access import Principal, csrf_token
 from core.app import create_app
 from core.config import Config
 from core.current import Services, _services
@@ -61,7 +61,7 @@ async def app(config: Config) -> AsyncIterator[Quart]:
 
 async def make_tenant(slug: str, plugins: tuple[str, ...] | None = None, **facts: Any) -> Tenant:
     """Make a tenant with a plan of its own. *plugins*: what it holds; default: all of ours."""
-    names = _our_plugins() if plugins is None else list(plugins)
+    names = our_plugins() if plugins is None else list(plugins)
     account, _ = await Account.get_or_create(number="1", defaults={"name": "Tests"})
     plan = await Plan.create(name=f"plan-{slug}", title=slug, plugins=names)
     values = {"name": slug.title(), "languages": LANGUAGES, "timezone": "Europe/Madrid"} | facts
@@ -71,7 +71,7 @@ async def make_tenant(slug: str, plugins: tuple[str, ...] | None = None, **facts
     return tenant
 
 
-def _our_plugins() -> list[str]:
+def our_plugins() -> list[str]:
     """Return the plugins of this distribution; what else is installed here is not asked for."""
     registry = discover()
     return [name for name in registry.plugins if registry.sources[name].startswith("offhook ")]
@@ -139,6 +139,13 @@ class Browser:
 
     async def post(self, path: str, **options: Any) -> Response:
         return await self.open(path, "POST", **options)
+
+
+async def principal_of(user: User) -> Principal:
+    """Return *user* as one who has signed in."""
+    found = await sign_ins.find(user.tenant_id, await sign_ins.begin_user(user))
+    assert found is not None
+    return found
 
 
 async def sign_in(app: Quart, tenant: TenantView, user: User) -> Browser:

@@ -24,12 +24,19 @@ from core.models import Event
 from core.plugins import Plugin, discover
 from core.storage import Storage
 from core.tenancy import Tenancy, TenantView
-from core.testing.application import Browser, enter, waiting_session
+from core.testing.application import Browser, enter, make_tenant, waiting_session
 from core.testing.contracts import rules
 from core.testing.contracts.storage import StorageContract
 from core.values import Arrival, Notice
 
 CALLBACKS = {"on_enable", "on_disable"}
+
+
+@pytest.fixture
+async def tenant(app: Quart) -> TenantView:
+    """A tenant that has the dummy beside everything else."""
+    row = await make_tenant("acme", plugins=tuple(discover().plugins))
+    return await service(Tenancy).get(row.id)
 
 
 class TestMemoryStorage(StorageContract):

@@ -9,8 +9,10 @@ from typing import Any
 from uuid import UUID
 
 from quart import Quart
+from werkzeug.routing import Rule
 
 from core.sessions import link_token
+from core.testing.application import our_plugins
 from tests.security.house import House
 
 ANYBODY = frozenset({"nobody", "customer", "agent", "administrator"})
@@ -222,8 +224,17 @@ class Route:
         return adapter.build(self.endpoint, values, self.method)
 
 
-def routes(app: Quart) -> Iterator[Route]:
+def rules(app: Quart) -> Iterator[Rule]:
+    """Yield the rules of core and of our plugins; other distributions test their own."""
+    ours = {"", *our_plugins()}
     for rule in app.url_map.iter_rules():
+        blueprint = app.blueprints.get(rule.endpoint.rpartition(".")[0])
+        if getattr(blueprint, "plugin", "") in ours:
+            yield rule
+
+
+def routes(app: Quart) -> Iterator[Route]:
+    for rule in rules(app):
         if not rule.websocket:
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
                 yield Route(rule.endpoint, method, rule.rule, tuple(sorted(rule.arguments)))

@@ -10,17 +10,17 @@ from quart import Quart
 
 from core.testing.application import Browser
 from tests.security.house import Cast, House, difference, dump, plain, text_of
-from tests.security.routes import ARGUMENTS, CASES, COMMON, Route, routes
+from tests.security.routes import ARGUMENTS, CASES, COMMON, Route, routes, rules
 
 PEOPLE = ("nobody", "customer", "agent", "administrator")
 
 
 def test_every_route_has_a_case(app: Quart) -> None:
     known = set(ARGUMENTS) | set(COMMON) | {"token"}
-    for rule in app.url_map.iter_rules():
+    for rule in rules(app):
         assert rule.endpoint in CASES, f"a new route without a case: {rule.rule}"
         assert rule.arguments <= known, f"a new kind of argument without a case: {rule.rule}"
-    assert CASES.keys() == {rule.endpoint for rule in app.url_map.iter_rules()}
+    assert CASES.keys() == {rule.endpoint for rule in rules(app)}
 
 
 async def ask(app: Quart, who: Browser, route: Route, house: House | None) -> tuple[int, str]:

@@ -18,6 +18,13 @@ PLUGINS = list(discover())
 EACH = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.name)
 
 
+@pytest.fixture
+async def tenant(app: Quart) -> TenantView:
+    """A tenant with every plugin that is installed, other people's as well."""
+    row = await make_tenant("acme", plugins=tuple(one.name for one in PLUGINS))
+    return await app.extensions["services"][Tenancy].get(row.id)  # type: ignore[no-any-return]
+
+
 def pages(app: Quart, plugin: Plugin) -> list[tuple[str, str]]:
     """Return method and path of each of the plugin's views."""
     found = []

@@ -8,9 +8,16 @@ from typing import Any
 import pytest
 from playwright.async_api import BrowserContext, Page, expect
 
-from core import sessions, sign_ins
 from core.api import SYSTEM, Actor, Draft, EndReason, Timeline, service
-from core.testing.application import Browser, enter, make_user, sign_in, waiting_session
+from core.testing import sessions
+from core.testing.application import (
+    Browser,
+    enter,
+    make_user,
+    principal_of,
+    sign_in,
+    waiting_session,
+)
 from core.testing.browser import NARROW, WIDE, Pages, axe, overflow, screenshot
 from plugins.chat.services import responses
 from plugins.chat.tests.conftest import Server
@@ -403,4 +410,4 @@ async def test_pages_look_right_and_are_accessible(
 
 
 async def principal(user: Any) -> Any:
-    return await sign_ins.find(user.tenant_id, await sign_ins.begin_user(user))
+    return await principal_of(user)

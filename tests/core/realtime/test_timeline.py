@@ -13,7 +13,7 @@ from core.errors import BadInput, NotFound
 from core.models import Event, Session
 from core.timeline import NEWEST
 from core.values import Actor, Draft
-from tests.core.realtime.house import Log, a_session, a_tenant, draft
+from tests.core.realtime.house import Log, a_session, a_tenant, draft, log_of
 
 
 @pytest.fixture(autouse=True)
@@ -36,6 +36,24 @@ async def test_many_writers_get_numbers_without_gaps(log: Log) -> None:
     for tenant, count in ((acme, 300), (beta, 100)):
         seqs = await Event.filter(tenant_id=tenant.id).order_by("seq").values_list("seq", flat=True)
         assert seqs == list(range(1, count + 1))
+
+
+async def test_what_waits_at_the_end_is_written_and_told(
+    database: Database, database_url: str
+) -> None:
+    tenant = await a_tenant("acme")
+    session, told = await a_session(tenant), []
+    async with log_of(database, database_url) as log:
+
+        async def hear(body: dict[str, Any]) -> None:
+            told.append(body["n"])
+
+        log.bus.on(f"session:{session}", hear)
+        saying = [asyncio.create_task(log.say(tenant.id, session, f"{i}")) for i in range(1300)]
+        while not log.timeline._waiting:
+            await asyncio.sleep(0)
+    events = await asyncio.wait_for(asyncio.gather(*saying), 10)
+    assert [event.n for event in events] == told == list(range(1, 1301))
 
 
 async def test_a_group_takes_few_transactions(log: Log, monkeypatch: pytest.MonkeyPatch) -> None:
