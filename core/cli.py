@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import logging
+import socket
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -100,7 +101,7 @@ async def _serve(_: argparse.Namespace, config: Config) -> int:
             f"offhook: {len(missing)} migrations are missing; run offhook migrate", file=sys.stderr
         )
         return 1
-    await serve(create_app(config), listen(config.host, config.port))
+    await serve(create_app(config), _listen(config))
     return 0
 
 
@@ -108,10 +109,18 @@ async def _dev(_: argparse.Namespace, config: Config) -> int:
     await migrator.upgrade(config.database_url, list(discover()))
     async with opened(config):
         await demo.make()
-    app, listener = create_app(config), listen(config.host, config.port)
+    app, listener = create_app(config), _listen(config)
     print(_welcome(config), flush=True)
     await serve(app, listener)
     return 0
+
+
+def _listen(config: Config) -> socket.socket:
+    try:
+        return listen(config.host, config.port)
+    except OSError as error:
+        where = f"{config.host}:{config.port}"
+        raise BadConfig(f"{where} cannot be listened on ({error.strerror}); try --port") from error
 
 
 def _welcome(config: Config) -> str:

@@ -6,6 +6,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from importlib.metadata import entry_points
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import msgspec
@@ -15,7 +16,8 @@ from core.errors import BadInput
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every plugin's settings. Each field has a default and a ``msgspec.Meta`` with
-    ``title`` and ``description`` (the unit stands there). ``extra={"secret": True}`` hides it.
+    ``title`` and ``description`` (the unit stands there). ``extra={"secret": True}`` hides it,
+    ``extra={"drivers": group}`` offers the installed drivers, or none: the field decides.
     """
 
 
@@ -89,13 +91,16 @@ def _describe(field: msgspec.structs.FieldInfo, hint: Any) -> FormField:
     if get_origin(hint) is Annotated:
         hint, *extras = get_args(hint)
         meta = next(extra for extra in extras if isinstance(extra, msgspec.Meta))
+    choices = _choices(hint)
+    if group := (meta.extra or {}).get("drivers"):
+        choices = ("", *sorted({point.name for point in entry_points(group=group)}))
     return FormField(
         name=field.name,
-        kind=_kind(hint),
+        kind="choice" if choices else _kind(hint),
         title=meta.title or field.name,
         description=meta.description or "",
         default=field.default,
-        choices=_choices(hint),
+        choices=choices,
         minimum=meta.ge,
         maximum=meta.le,
         secret=bool((meta.extra or {}).get("secret")),

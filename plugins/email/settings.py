@@ -45,6 +45,7 @@ class EmailSettings(Settings, frozen=True):
             title=_("Way of sending"),
             description=_("smtp or outbox. Empty: smtp when there is a server, else the outbox."),
             pattern=r"^[a-z0-9_]{0,40}$",
+            extra={"drivers": "offhook.email.transports"},
         ),
     ] = ""
     smtp_url: Annotated[

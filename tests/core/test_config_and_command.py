@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -69,6 +70,15 @@ def test_the_installed_plugins_are_listed(tmp_path: Path) -> None:
     assert listed.returncode == 0
     for name in ("blacklist", "chat", "email", "notify", "teamview"):
         assert name in listed.stdout
+
+
+def test_a_port_in_use_is_told(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        ended = offhook("dev", "--port", str(taken.getsockname()[1]), data=tmp_path)
+    assert ended.returncode == 1
+    assert "cannot be listened on (Address already in use); try --port" in ended.stderr
 
 
 async def test_dev_starts_with_two_demo_tenants_and_ends_when_asked(tmp_path: Path) -> None:
