@@ -196,6 +196,9 @@ class Jobs:
             except DatabaseUnavailable as error:
                 log.warning("jobs wait: %s", error)
                 claimed = []
+            except Exception:
+                log.exception("jobs wait")
+                claimed = []
             for job in claimed:
                 self._begin(job)
             if not claimed:
@@ -314,6 +317,8 @@ class Jobs:
                     )
                 except DatabaseUnavailable as error:
                     log.warning("leases are not renewed: %s", error)
+                except Exception:
+                    log.exception("leases are not renewed")
 
     async def _keep_order(self) -> None:
         tidied = -self._pace.tidy_s
@@ -325,6 +330,8 @@ class Jobs:
                     tidied = time.monotonic()
             except DatabaseUnavailable as error:
                 log.warning("scheduled jobs wait: %s", error)
+            except Exception:
+                log.exception("scheduled jobs wait")
             await asyncio.sleep(self._pace.poll_s)
 
     async def ask_scheduled(self) -> None:
@@ -356,7 +363,11 @@ class Jobs:
             await Job.filter(status=status, run_at_ms__lt=self._clock() - age_ms).delete()
         parked = await Job.filter(status="parked").distinct().values_list("tenant_id", flat=True)
         for tenant_id in parked:
-            await self._unpark(tenant_id)  # type: ignore[arg-type]
+            try:
+                await self._unpark(tenant_id)  # type: ignore[arg-type]
+            except NotFound:
+                gone = Job.filter(status="parked", tenant_id=tenant_id)
+                await gone.update(status="dead", key=None, error="its tenant is gone")
 
     async def unpark(self, tenant_id: int, plugin: str) -> None:
         """Let the jobs of *plugin*, and of those that need it, go on: it was switched on."""

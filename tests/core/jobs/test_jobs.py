@@ -184,6 +184,47 @@ async def test_a_job_parked_just_after_the_switch_is_found_again(parts: Parts) -
     assert ran == [("acme", {})]
 
 
+async def test_a_parked_job_of_a_tenant_that_is_gone_stops_nothing(parts: Parts) -> None:
+    acme = await parts.tenant("acme", ["toy"])
+    for tenant_id in (999_999, acme.id):
+        await enqueue("toy.work", {}, tenant_id=tenant_id)
+    await Job.all().update(status="parked")
+    await parts.jobs.tidy()
+    await parts.jobs.work_off()
+    assert ran == [("acme", {})]
+    assert await statuses() == ["dead", "done"]
+
+
+async def test_what_nobody_foresaw_does_not_end_the_running_of_jobs(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parts.jobs._pace = Pace(poll_s=0.02)
+    broken = True
+    claim, ask = parts.jobs.claim, parts.jobs.ask_scheduled
+
+    async def moody_claim(limit: int) -> Any:
+        if broken:
+            raise RuntimeError("unforeseen")
+        return await claim(limit)
+
+    async def moody_ask() -> None:
+        if broken:
+            raise RuntimeError("unforeseen")
+        await ask()
+
+    monkeypatch.setattr(parts.jobs, "claim", moody_claim)
+    monkeypatch.setattr(parts.jobs, "ask_scheduled", moody_ask)
+    acme = await parts.tenant("acme", ["toy"])
+    await enqueue("toy.work", {"n": 1}, tenant_id=acme.id)
+    await parts.jobs.start(parts.database)
+    await asyncio.sleep(0.1)
+    broken = False
+    async with asyncio.timeout(5):
+        while len(ran) < 2:  # the one that waited and the hourly one
+            await asyncio.sleep(0.02)
+    await parts.jobs.stop()
+
+
 async def test_a_job_of_a_plugin_no_longer_installed_rests(parts: Parts) -> None:
     await enqueue("toy.work", {})
     await Job.all().update(name="gone.work", plugin="gone")
