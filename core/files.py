@@ -140,7 +140,9 @@ async def remove(tenant: TenantView, file_id: UUID, by: Actor) -> None:
     """Take a file away; its line stays in the timeline, its bytes go with the next job."""
     file = await find(tenant.id, file_id)
     async with service(Timeline).transaction() as unit:
-        await File.filter(tenant_id=tenant.id, id=file_id).update(deleted_at=datetime.now(UTC))
+        query = File.filter(tenant_id=tenant.id, id=file_id, deleted_at=None)
+        if not await query.update(deleted_at=datetime.now(UTC)):
+            raise NotFound  # somebody else was quicker
         await enqueue("core.drop_bytes", {"key": file.key})
         payload = {"file": str(file_id), "name": file.name}
         unit.append(

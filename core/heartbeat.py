@@ -30,30 +30,49 @@ class Heartbeat:
     def __init__(self, sockets: dict[Socket, None]) -> None:
         self._sockets = sockets
         self._task: asyncio.Task[None] | None = None
+        self._looking: asyncio.Task[None] | None = None
+        self._database: Database | None = None
         self._presence: Presence | None = None
         self._ping, self._pinged_at = "", 0.0
 
     def start(self, database: Database, presence: Presence) -> None:
-        self._presence = presence
+        self._database, self._presence = database, presence
         self._task = database.spawn(self._beat_for_ever(), name="realtime: heartbeat")
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        tasks = [task for task in (self._task, self._looking) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _beat_for_ever(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
-            due = self._beat(asyncio.get_running_loop().time())
-            try:
-                await self.check_sign_ins(due)
-            except AppError as error:
-                log.warning("sign-ins of open pages could not be looked up: %s", error)
+            now = asyncio.get_running_loop().time()
+            self._beat(now)
+            idle = self._looking is None or self._looking.done()
+            if idle and (due := self._due(now)):
+                # Beside the beat: a database that hangs must not make every page look silent.
+                assert self._database is not None
+                work = self._look_up(due)
+                self._looking = self._database.spawn(work, name="realtime: sign-ins")
 
-    def _beat(self, now: float) -> list[Socket]:
-        """Ping whom it is time to ping, give up the silent; return those to be looked up."""
-        ping, due = frames.ping(), []
+    async def _look_up(self, due: list[Socket]) -> None:
+        try:
+            await self.check_sign_ins(due)
+        except AppError as error:
+            log.warning("sign-ins of open pages could not be looked up: %s", error)
+
+    def _due(self, now: float) -> list[Socket]:
+        """Return those whose sign-in is to be looked up again."""
+        due = [socket for socket in self._sockets if now - socket.checked_at >= CHECK_S]
+        for socket in due:
+            socket.checked_at = now
+        return due
+
+    def _beat(self, now: float) -> None:
+        """Ping whom it is time to ping, give up the silent."""
+        ping = frames.ping()
         for socket in tuple(self._sockets):
             if socket.busy_since is not None and now - socket.busy_since > HANDLE_S:
                 socket.interrupt()
@@ -65,10 +84,6 @@ class Heartbeat:
             elif now - socket.pinged_at >= interval_s:
                 socket.pinged_at = now
                 socket.send(ping)
-            if now - socket.checked_at >= CHECK_S:
-                socket.checked_at = now
-                due.append(socket)
-        return due
 
     async def check_sign_ins(self, sockets: Iterable[Socket]) -> None:
         """Close those whose sign-in is over or whose role changed; the others were seen now."""

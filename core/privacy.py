@@ -200,4 +200,4 @@ async def _core_erase(who: PersonRef) -> None:
         await Customer.filter(tenant_id=who.tenant_id, id=who.customer_id).update(
             name=ERASED, reference=ERASED, notes=ERASED, language=None
         )
-    await service(Bus).publish("sign_in_ended", {"ids": list(ended)})
+    await service(Bus).publish("sign_in_ended", {"ids": list(ended)}, everywhere=True)

@@ -20,7 +20,7 @@ from core.database import Database, fetch
 from core.engines.one_trip import in_short_transaction
 from core.errors import AppError
 from core.event_rows import COLUMNS, Entry, Row, SessionEnded, event_of, prepare, write
-from core.frames import event_body
+from core.frames import event_body, topic_of
 from core.values import Draft, StoredEvent
 
 __all__ = ["NEWEST", "SessionEnded", "Timeline", "Unit"]
@@ -54,6 +54,7 @@ class Timeline:
         self._bus = bus
         self._waiting: deque[Entry] = deque()
         self._wake = asyncio.Event()
+        self._ending = False
         self._to_tell = _Line(self._tell_pages)
         self._to_listen = _Line(self._tell_listeners)
         self._listeners: list[Listener] = []
@@ -61,7 +62,7 @@ class Timeline:
         self._database: Database | None = None
 
     async def start(self, database: Database) -> None:
-        self._database = database
+        self._database, self._ending = database, False
         self._tasks = [
             database.spawn(self._write_for_ever(), name="timeline: write"),
             database.spawn(self._to_tell.run(), name="timeline: tell pages"),
@@ -70,8 +71,9 @@ class Timeline:
 
     async def stop(self) -> None:
         """Commit and tell what waits, then end."""
-        if self._waiting:
-            await self._write_waiting()
+        self._ending = True
+        self._wake.set()
+        await asyncio.gather(*self._tasks[:1], return_exceptions=True)
         await self._to_tell.finish()
         await self._to_listen.finish()
         for task in self._tasks:
@@ -145,7 +147,7 @@ class Timeline:
         return bool(await fetch(self._connection, sql, [session_id, tenant_id]))
 
     async def _write_for_ever(self) -> None:
-        while True:
+        while not self._ending:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
@@ -194,7 +196,8 @@ class Timeline:
 
     async def _tell_pages(self, event: StoredEvent) -> None:
         if event.session_id is not None:
-            await self._bus.publish(f"session:{event.session_id}", event_body(event))
+            topic = topic_of(event)
+            await self._bus.publish(topic, event_body(event, topic))
 
     async def _tell_listeners(self, event: StoredEvent) -> None:
         for listener in self._listeners:
