@@ -21,6 +21,7 @@ from core.values import Actor, Draft, StoredEvent
 COLUMNS: Final = (
     "tenant_id, seq, session_id, n, type, actor, actor_name, at_ms, internal, key, payload"
 )
+CHUNK_MAX: Final = 64
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _INSERT_COLUMNS = f"{COLUMNS}, customer_id"
 
@@ -78,34 +79,34 @@ def event_of(row: Any) -> StoredEvent:
 class Statements:
     """What one dialect says. Each takes whole columns, so that its text never changes."""
 
-    known: str
-    lock: str
     sessions: str
+    known: str
+    advance: str
     tenants: str
     insert: str
 
 
+# SQLite's module lets go of the interpreter at each row it reads or writes, and then has to wait
+# for the busy event loop. So there rows travel as one JSON text, in one step.
 _SQLITE = Statements(
+    sessions="SELECT json_group_array(json_array(id, tenant_id, last_n, customer_id, state))"
+    " AS rows FROM core_session WHERE id IN (SELECT value FROM json_each($1))",
     known=f"SELECT {COLUMNS} FROM core_event WHERE key IN (SELECT value FROM json_each($1))",  # noqa: S608
-    # BEGIN IMMEDIATE has locked everything; it is only about the states.
-    lock="SELECT id, state FROM core_session WHERE id IN (SELECT value FROM json_each($1))",
-    sessions="UPDATE core_session SET last_n = last_n + d.k"
-    " FROM (SELECT value ->> 0 AS id, value ->> 1 AS tenant, value ->> 2 AS k FROM json_each($1))"
-    " AS d WHERE core_session.id = d.id AND core_session.tenant_id = d.tenant"
-    " RETURNING id, tenant_id, last_n, customer_id",
+    advance="UPDATE core_session SET last_n = d.n"
+    " FROM (SELECT value ->> 0 AS id, value ->> 1 AS n FROM json_each($1)) AS d"
+    " WHERE core_session.id = d.id",
     tenants="UPDATE core_tenant SET last_seq = last_seq + d.k"
     " FROM (SELECT value ->> 0 AS id, value ->> 1 AS k FROM json_each($1)) AS d"
     " WHERE core_tenant.id = d.id RETURNING id, last_seq",
-    insert=f"INSERT INTO core_event ({_INSERT_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",  # noqa: S608
+    insert=f"INSERT INTO core_event ({_INSERT_COLUMNS}) VALUES ",  # noqa: S608
 )
 _POSTGRES = Statements(
-    known=f"SELECT {COLUMNS} FROM core_event WHERE key = ANY($1::text[])",  # noqa: S608
     # In the order of ids, lest two processes wait for each other.
-    lock="SELECT id, state FROM core_session WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
-    sessions="UPDATE core_session SET last_n = last_n + d.k"
-    " FROM unnest($1::uuid[], $2::int[], $3::int[]) AS d(id, tenant, k)"
-    " WHERE core_session.id = d.id AND core_session.tenant_id = d.tenant"
-    " RETURNING core_session.id, tenant_id, last_n, customer_id",
+    sessions="SELECT id, tenant_id, last_n, customer_id, state FROM core_session"
+    " WHERE id = ANY($1::uuid[]) ORDER BY id FOR UPDATE",
+    known=f"SELECT {COLUMNS} FROM core_event WHERE key = ANY($1::text[])",  # noqa: S608
+    advance="UPDATE core_session SET last_n = d.n"
+    " FROM unnest($1::uuid[], $2::int[]) AS d(id, n) WHERE core_session.id = d.id",
     tenants="WITH d AS (SELECT * FROM unnest($1::int[], $2::int[]) AS d(id, k)),"
     " locked AS (SELECT t.id, d.k FROM core_tenant t JOIN d ON t.id = d.id ORDER BY t.id"
     " FOR UPDATE OF t)"
@@ -123,12 +124,19 @@ async def write(connection: BaseDBAsyncClient, entries: Sequence[Entry]) -> list
     ``NotFound``, one that is known its first event; both use up no number.
     """
     writing = _Writing(connection, entries)
-    await writing.lock()
-    await writing.recognise()
     await writing.find_sessions()
+    await writing.recognise()
+    writing.refuse()
     await writing.find_tenants()
     await writing.insert()
     return [row for row in writing.rows if row is not None]
+
+
+@dataclass(slots=True)
+class _Session:
+    last_n: int
+    customer_id: Any
+    has_ended: bool
 
 
 class _Writing:
@@ -141,9 +149,7 @@ class _Writing:
         self.rows: list[Row | None] = [None] * len(entries)
         self.repeats: dict[int, int] = {}
         """Entry -> the earlier one of this batch with the same key."""
-        self.ended: set[str] = set()
-        self.session_n: dict[UUID, int] = {}
-        self.customer: dict[UUID, Any] = {}
+        self.sessions: dict[tuple[UUID | None, int], _Session] = {}
         self.tenant_seq: dict[int, int] = {}
 
     async def _columns(self, sql: str, *columns: Sequence[Any]) -> list[dict[str, Any]]:
@@ -159,11 +165,16 @@ class _Writing:
             if self.rows[index] is None and index not in self.repeats
         ]
 
-    async def lock(self) -> None:
-        wanted = (e.draft for e in self.entries if e.draft.while_open or not self.is_sqlite)
-        if ids := {draft.session_id for draft in wanted} - {None}:
-            rows = await self._columns(self.sql.lock, list(ids))
-            self.ended = {str(row["id"]) for row in rows if row["state"] == SessionState.ENDED}
+    async def find_sessions(self) -> None:
+        """Read the sessions; on PostgreSQL they are locked from here on, on SQLite all is."""
+        ids = {entry.draft.session_id for entry in self.entries} - {None}
+        if not ids:
+            return
+        found = await self._columns(self.sql.sessions, list(ids))
+        rows = orjson.loads(found[0]["rows"]) if self.is_sqlite else [r.values() for r in found]
+        for session_id, tenant_id, last_n, customer_id, state in rows:
+            key = (UUID(session_id) if self.is_sqlite else session_id, tenant_id)
+            self.sessions[key] = _Session(last_n, customer_id, state == SessionState.ENDED)
 
     async def recognise(self) -> None:
         keyed = [(i, draft) for i, draft in self._open() if draft.key is not None]
@@ -179,26 +190,15 @@ class _Writing:
             elif (earlier := first.setdefault(identity, index)) != index:
                 self.repeats[index] = earlier
 
-    async def find_sessions(self) -> None:
-        counts: dict[tuple[UUID, int], int] = {}
+    def refuse(self) -> None:
         for index, draft in self._open():
-            if draft.while_open and str(draft.session_id) in self.ended:
-                self.rows[index] = SessionEnded()
-            elif draft.session_id is not None:
-                pair = (draft.session_id, draft.tenant_id)
-                counts[pair] = counts.get(pair, 0) + 1
-        if not counts:
-            return
-        ids, tenants = zip(*counts, strict=True)
-        owned = set()
-        for row in await self._columns(self.sql.sessions, ids, tenants, list(counts.values())):
-            session_id = UUID(row["id"]) if self.is_sqlite else row["id"]
-            owned.add(pair := (session_id, row["tenant_id"]))
-            self.session_n[session_id] = row["last_n"] - counts[pair]
-            self.customer[session_id] = row["customer_id"]
-        for index, draft in self._open():
-            if draft.session_id is not None and (draft.session_id, draft.tenant_id) not in owned:
+            if draft.session_id is None:
+                continue
+            session = self.sessions.get((draft.session_id, draft.tenant_id))
+            if session is None:
                 self.rows[index] = NotFound()
+            elif draft.while_open and session.has_ended:
+                self.rows[index] = SessionEnded()
 
     async def find_tenants(self) -> None:
         counts: dict[int, int] = {}
@@ -214,26 +214,43 @@ class _Writing:
     async def insert(self) -> None:
         at_ms = _now_ms()
         values = []
+        advanced: dict[UUID, int] = {}
         for index, draft in self._open():
             event = self._numbered(draft, at_ms)
             self.rows[index] = event
             values.append(self._values(event, draft, self.entries[index].payload))
-        if values:
+            if event.session_id is not None and event.n is not None:
+                advanced[event.session_id] = event.n
+        if advanced:
+            await self._columns(self.sql.advance, list(advanced), list(advanced.values()))
+        if self.is_sqlite:
+            await self._insert_in_chunks(values)
+        elif values:
             await self.connection.execute_many(self.sql.insert, values)
         for index, earlier in self.repeats.items():
             row = self.rows[earlier]
             self.rows[index] = _as_repeated(row) if isinstance(row, StoredEvent) else row
 
+    async def _insert_in_chunks(self, values: list[list[Any]]) -> None:
+        """Insert many rows in one step, in sizes so few that their statements stay prepared."""
+        start = 0
+        while left := len(values) - start:
+            size = min(CHUNK_MAX, 1 << (left.bit_length() - 1))
+            sql = self.sql.insert + ",".join(["(?,?,?,?,?,?,?,?,?,?,?,?)"] * size)
+            flat = [value for row in values[start : start + size] for value in row]
+            await self.connection.execute_query_dict(sql, flat)
+            start += size
+
     def _numbered(self, draft: Draft, at_ms: int) -> StoredEvent:
         self.tenant_seq[draft.tenant_id] += 1
-        n = None
-        if draft.session_id is not None:
-            n = self.session_n[draft.session_id] = self.session_n[draft.session_id] + 1
+        session = self.sessions.get((draft.session_id, draft.tenant_id))
+        if session is not None:
+            session.last_n += 1
         return StoredEvent(
             draft.tenant_id,
             self.tenant_seq[draft.tenant_id],
             draft.session_id,
-            n,
+            session.last_n if session else None,
             draft.type,
             draft.actor,
             at_ms,
@@ -243,8 +260,9 @@ class _Writing:
         )
 
     def _values(self, event: StoredEvent, draft: Draft, payload: str) -> list[Any]:
+        session = self.sessions.get((event.session_id, event.tenant_id))
         session_id: Any = event.session_id
-        customer_id: Any = draft.customer_id or (session_id and self.customer[session_id])
+        customer_id: Any = draft.customer_id or (session and session.customer_id)
         if self.is_sqlite:
             session_id = session_id and str(session_id)
             customer_id = customer_id and str(customer_id)

@@ -15,10 +15,14 @@ def encode(message: dict[str, Any]) -> str:
     return orjson.dumps(message).decode()
 
 
-def event_frame(event: StoredEvent) -> str:
+def topic_of(event: StoredEvent) -> str:
+    return f"session:{event.session_id}"
+
+
+def event_frame(event: StoredEvent, topic: str | None = None) -> str:
     return encode(
         {
-            "topic": f"session:{event.session_id}",
+            "topic": topic or topic_of(event),
             "n": event.n,
             "type": event.type,
             "at": event.at_ms,
@@ -33,13 +37,13 @@ def hidden_frame(topic: str, n: int) -> str:
     return encode({"topic": topic, "n": n, "type": "core.internal"})
 
 
-def event_body(event: StoredEvent) -> dict[str, Any]:
+def event_body(event: StoredEvent, topic: str) -> dict[str, Any]:
     """What the bus carries of an event: enough to pass it on without looking into it."""
     return {
         "tenant": event.tenant_id,
         "n": event.n,
         "internal": event.internal,
-        "frame": event_frame(event),
+        "frame": event_frame(event, topic),
     }
 
 

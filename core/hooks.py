@@ -205,7 +205,7 @@ async def _fold(asked: Round) -> Any:
         else:
             if failing:
                 asked.worked(plugin)
-            if value is not None:
+            if value is not None and value is not asked.kwargs["value"]:
                 asked.kwargs["value"] = value
                 asked.fill()
     return asked.kwargs["value"]

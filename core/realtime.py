@@ -241,7 +241,7 @@ class Realtime:
     # What other parts and other processes tell
 
     async def _tell_plugins(self, event: Any) -> None:
-        tenant = await self._tenancy.get(event.tenant_id)
+        tenant = self._tenancy.known(event.tenant_id) or await self._tenancy.get(event.tenant_id)
         await tenant.hooks.event_kept(tenant=tenant, event=event)
 
     async def _state_changed(self, body: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -74,6 +75,7 @@ class TopicAccess:
         return tenant_id
 
 
+@lru_cache(maxsize=KNOWN_MAX)
 def _uuid(text: str) -> UUID:
     """Read a UUID in the one spelling that topics have."""
     try:

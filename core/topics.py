@@ -83,7 +83,7 @@ class Stream:
                 socket.send(
                     frames.hidden_frame(self.topic, event.n or 0)
                     if hidden
-                    else frames.event_frame(event)
+                    else frames.event_frame(event, self.topic)
                 )
                 after = event.n or after
             if len(page) < PAGE and after >= (self._last or 0):
@@ -130,7 +130,9 @@ class Stream:
                     self.tenant_id, self.session_id, after=self._last or 0, limit=PAGE
                 )
                 for event in events:
-                    self._tell(event.n or 0, frames.event_frame(event), internal=event.internal)
+                    self._tell(
+                        event.n or 0, frames.event_frame(event, self.topic), internal=event.internal
+                    )
                 if len(events) < PAGE and self._seen <= (self._last or 0):
                     return
                 if not events:

@@ -25,17 +25,14 @@ class _Direct:
     ) -> list[dict[str, Any]]:
         return [dict(row) for row in self._connection.execute(query, values).fetchall()]
 
-    async def execute_many(self, query: str, values: Sequence[Sequence[Any]]) -> None:
-        self._connection.executemany(query, values)
-
 
 async def in_short_transaction(
     connection: BaseDBAsyncClient, work: Callable[[Any], Coroutine[Any, Any, T]]
 ) -> T:
     """Run *work* in a transaction of its own, outside of any other.
 
-    It gets a connection with ``execute_query_dict`` and ``execute_many`` and may wait for
-    nothing else. What SQLite raises reaches the caller as SQLite's own errors.
+    It gets a connection with ``execute_query_dict`` and may wait for nothing else. What SQLite
+    raises reaches the caller as SQLite's own errors.
     """
     if not isinstance(connection, Client):
         async with in_transaction() as transaction:
