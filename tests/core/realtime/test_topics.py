@@ -24,15 +24,13 @@ def _inside(database: Database) -> Any:
 
 
 def a_socket(tenant_id: int, heard: list[str]) -> Socket:
-    async def transmit(frame: str) -> None:
-        heard.append(frame)
-
-    async def close(code: int, reason: str) -> None: ...
+    async def transmit(message: Any) -> None:
+        heard.append(message["text"])
 
     async def handle(socket: Socket, message: Any) -> None: ...
 
     who = Principal("user", "1", "Ada", tenant_id, "agent", 1)
-    return Socket(who, Limits(), transmit, close, handle)
+    return Socket(who, Limits(), transmit, handle)
 
 
 @pytest.mark.serves("R-01", "R-08")
