@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
                 ('plugins', fields.JSONField(default=list, encoder=JSON_DUMPS, decoder=loads)),
                 ('limits', fields.JSONField(default=dict, encoder=JSON_DUMPS, decoder=loads)),
             ],
-            options={'table': 'core_plan', 'app': 'core', 'pk_attr': 'id', 'table_description': 'What a tenant may use. ``limits``: ``users``, ``storage_mb``, ``open_sessions``; absent = none.'},
+            options={'table': 'core_plan', 'app': 'core', 'pk_attr': 'id', 'table_description': 'What a tenant may use. ``limits``: ``users``, ``storage_mb``, ``open_sessions``, if any.'},
             bases=['Model'],
         ),
         ops.CreateModel(
