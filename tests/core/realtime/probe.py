@@ -19,11 +19,13 @@ from core.api import (
     Plugin,
     Principal,
     StateTopic,
+    Tenancy,
     TenantView,
     Timeline,
     service,
 )
 from core.app import create_app
+from core.database import Database
 from core.hooks import hookimpl
 from core.serving import listen, serve
 from tests.core.realtime.house import config_for
@@ -38,6 +40,8 @@ class Say(msgspec.Struct, forbid_unknown_fields=True):
 async def say(incoming: Incoming) -> dict[str, Any]:
     if incoming.data.text == "fail":
         raise RuntimeError("as asked")
+    if incoming.data.text == "hang":
+        await asyncio.sleep(60)
     kept = await service(Timeline).append(
         Draft(
             incoming.tenant.id,
@@ -56,6 +60,22 @@ async def rows(tenant: TenantView, principal: Principal) -> list[dict[str, Any]]
     return ROWS
 
 
+class Switch(msgspec.Struct, forbid_unknown_fields=True):
+    pass
+
+
+async def switch_off(incoming: Incoming) -> None:
+    """Off everywhere, and on again a second later, when nothing of the plugin could do it."""
+    tenancy, tenant_id = service(Tenancy), incoming.tenant.id
+    await tenancy.switch(tenant_id, "probe", on=False)
+
+    async def on_again() -> None:
+        await asyncio.sleep(1.5)
+        await tenancy.switch(tenant_id, "probe", on=True)
+
+    service(Database).spawn(on_again(), name="on again")
+
+
 class Probe(Plugin):
     name = "probe"
     title = "Probe"
@@ -63,7 +83,10 @@ class Probe(Plugin):
         Permission("probe.thing.say", "Say things"),
         Permission("probe.thing.see", "See things", ("administrator",)),
     )
-    messages = (MessageType("probe.say", Say, say, "probe.thing.say", customers=True),)
+    messages = (
+        MessageType("probe.say", Say, say, "probe.thing.say", customers=True),
+        MessageType("probe.off_and_on", Switch, switch_off, "probe.thing.see"),
+    )
     topics = (StateTopic("probe.things", "probe.thing.see", rows),)
     events = (EventType("probe.said"),)
     presence: ClassVar[list[tuple[str, bool]]] = []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import time
 from typing import Any
@@ -10,13 +11,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from core import sign_ins
+from core import frames, heartbeat, sign_ins
 from core.models import Session, SignIn, User
 from core.realtime import Realtime, publish_state
 from core.tenancy import Tenancy
 from core.tickets import Tickets
-from core.timeline import Timeline
-from core.values import Actor
+from core.timeline import SessionEnded, Timeline
+from core.values import Actor, Draft
 from tests.core.realtime.conftest import Site
 from tests.core.realtime.house import a_session, a_user
 from tests.core.realtime.page import address, dial, get_ticket, post
@@ -343,8 +344,6 @@ async def test_events_of_a_unit_and_of_single_writers_arrive_in_order(site: Site
 
 
 def _draft(site: Site, text: str) -> Any:
-    from core.values import Draft
-
     return Draft(
         site.acme.id, "probe.said", Actor("system"), {"text": text}, session_id=site.session
     )
@@ -356,3 +355,44 @@ async def test_the_upgrade_says_neither_server_nor_extension(site: Site) -> None
     assert "server" not in connection.response.headers
     assert "sec-websocket-extensions" not in connection.response.headers
     await connection.close()
+
+
+async def test_an_event_is_encoded_once_for_all_who_hear_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = [await site.open(site.agent) for _ in range(8)]
+    for page in pages:
+        await page.subscribe(site.topic)
+    encoded: list[str] = []
+    encode = frames.encode
+
+    def counting(message: dict[str, Any]) -> str:
+        encoded.append(message.get("type", ""))
+        return encode(message)
+
+    monkeypatch.setattr(frames, "encode", counting)
+    await pages[0].say(site.topic, "hello")
+    for page in pages:
+        assert (await page.hear())["data"] == {"text": "hello"}
+    assert encoded.count("probe.said") == 1
+
+
+@pytest.mark.serves("R-21")
+async def test_a_message_that_hangs_is_given_up_and_the_socket_lives(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "HANDLE_S", 0.2)
+    page = await site.open(site.customer)
+    began = time.monotonic()
+    assert (await page.say(site.topic, "hang"))["error"]["code"] == "internal"
+    assert time.monotonic() - began < 3
+    assert (await page.say(site.topic, "after"))["ok"] == {"n": 1}
+
+
+async def test_after_the_end_only_agents_may_add(site: Site) -> None:
+    timeline = site.services[Timeline]
+    await Session.filter(tenant_id=site.acme.id, id=site.session).update(state="ended")
+    draft = _draft(site, "late")
+    with pytest.raises(SessionEnded):
+        await timeline.append(dataclasses.replace(draft, while_open=True))
+    assert (await timeline.append(draft)).n == 1
