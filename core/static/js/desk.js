@@ -98,6 +98,11 @@ document.addEventListener('submit', async event => {
   event.preventDefault();
   event.stopImmediatePropagation();
   if (!(await confirm(form.dataset.confirm))) return;
+  if (!form.isConnected) {
+    // that part of the page was renewed while he thought about it
+    form.hidden = true;
+    document.body.append(form);
+  }
   form.dataset.confirmed = 'yes';
   form.requestSubmit(event.submitter);
   delete form.dataset.confirmed;

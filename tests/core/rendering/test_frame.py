@@ -74,6 +74,20 @@ async def test_a_question_is_asked_before_a_form_is_sent(
     assert await page.locator("dialog").count() == 0
 
 
+async def test_a_form_whose_part_of_the_page_is_renewed_meanwhile_is_sent(
+    site: Site, tenant: TenantView, app: Any
+) -> None:
+    bo = await make_user(tenant, "Bo", "administrator")
+    page = await site.open(await sign_in(app, tenant, bo), "/administration/features")
+    await page.locator("[data-feature=blacklist] button").click()
+    await page.evaluate(
+        "(old => old.replaceWith(old.cloneNode(true)))"
+        "(document.querySelector('[data-feature=blacklist] form'))"
+    )
+    await page.get_by_role("button", name="Continue").click()
+    await page.locator("[data-feature=blacklist]").get_by_text("Off", exact=True).wait_for()
+
+
 @pytest.mark.serves("A17")
 async def test_the_page_says_that_the_connection_is_gone_and_takes_it_back(
     site: Site, agent: Browser
