@@ -396,3 +396,14 @@ async def test_after_the_end_only_agents_may_add(site: Site) -> None:
     with pytest.raises(SessionEnded):
         await timeline.append(dataclasses.replace(draft, while_open=True))
     assert (await timeline.append(draft)).n == 1
+
+
+@pytest.mark.parametrize("length", [0, 1, 20_000, 70_000])
+async def test_texts_of_every_length_arrive_whole(site: Site, length: int) -> None:
+    page = await site.open(site.agent)
+    await page.subscribe(site.topic)
+    texts = ["я" * (length + more) for more in range(3)]
+    timeline = site.services[Timeline]
+    for text in texts:
+        await timeline.append(_draft(site, text))
+    assert [(await page.hear())["data"]["text"] for _ in texts] == texts
