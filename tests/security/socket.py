@@ -52,6 +52,9 @@ async def line(who: Browser, ticket: str | None = None, **headers: str) -> Async
     client = who.app.test_client(use_cookies=False)
     sent = {k: v for k, v in (who.headers | headers).items() if k not in {"Cookie"}}
     async with client.websocket(f"/realtime?ticket={ticket}", headers=sent) as page:
+        # as in a browser: nothing is sent before the socket is open
+        while not page.accepted and page.status_code is None:
+            await asyncio.sleep(0.002)
         yield Line(page)
 
 
