@@ -5,7 +5,7 @@ from __future__ import annotations
 import mimetypes
 from typing import Final
 
-from quart import Blueprint, Response, current_app, g, request, send_file
+from quart import Blueprint, Response, current_app, g, request
 
 from core.access import public
 from core.errors import NotFound
@@ -33,7 +33,8 @@ async def file(owner: str, version: str, path: str) -> Response:
     if found is None:
         raise NotFound
     kind = _TYPES.get(found.suffix) or mimetypes.guess_type(found.name)[0]
-    response = await send_file(found, mimetype=kind or "application/octet-stream")
+    response = Response(found.read_bytes(), mimetype=kind or "application/octet-stream")
+    await response.add_etag()
     current = version == rendering.assets.version(owner)
     response.headers["Cache-Control"] = (
         "public, max-age=31536000, immutable" if current and not rendering.dev else "no-cache"
@@ -51,6 +52,6 @@ async def favicon() -> Response:
     rendering: Rendering = current_app.extensions["rendering"]
     mark = rendering.assets.find("core", "mark.svg")
     assert mark is not None
-    response = await send_file(mark, mimetype="image/svg+xml")
+    response = Response(mark.read_bytes(), mimetype="image/svg+xml")
     response.headers["Cache-Control"] = "public, max-age=86400"
     return response

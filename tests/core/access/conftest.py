@@ -115,13 +115,13 @@ async def app(config: Config, postman: Postman) -> AsyncIterator[Quart]:
 
 @pytest.fixture
 async def tenant(app: Quart) -> TenantView:
-    made = await make_tenant("acme", ("postman",))
+    made = await make_tenant("acme", ("postman", "chat"))
     return await service(Tenancy).get(made.id)
 
 
 @pytest.fixture
 async def other_tenant(app: Quart) -> TenantView:
-    made = await make_tenant("beta", ("postman",))
+    made = await make_tenant("beta", ("postman", "chat"))
     return await service(Tenancy).get(made.id)
 
 

@@ -60,6 +60,8 @@ async def test_socket_closes_within_two_seconds(
     )
     async with asyncio.timeout(10):
         async with socket as page:
+            while not page.accepted:
+                await asyncio.sleep(0.002)
             await page.send('{"id":"1","op":"nonsense"}')
             assert "error" in await page.receive()
             await act(visitor, tenant, ada)

@@ -61,6 +61,7 @@ class DummyPlugin(Plugin):
     topics = (StateTopic(services.TOPIC, "dummy.note.view", services.snapshot),)
     messages = (MessageType("dummy.say", services.Say, services.say, "dummy.note.view"),)
     events = (EventType(services.SAID, _("{name} had the dummy speak"), "message-square"),)
+    actions = {"dummy.note_added": _("Note added")}
     modules = {"agent": ("dummy.js",), "visit": ()}
     keeps = _("Notes about customers until the customer is erased.")
 

@@ -7,7 +7,7 @@ from uuid import UUID
 from quart import g, redirect, request, url_for
 from quart.typing import ResponseReturnValue
 
-from core.api import Blueprint, Page, enqueue, permitted, render, sessions_of_customer
+from core.api import Blueprint, Page, audit, enqueue, permitted, render, sessions_of_customer
 from core.api import gettext as _
 from offhook_dummy import services
 
@@ -29,4 +29,5 @@ async def add_note(customer_id: UUID) -> ResponseReturnValue:
     text = (await request.form).get("text", "")[:200]
     args = {"customer_id": str(customer_id), "text": text}
     await enqueue("dummy.note_later", args, tenant_id=g.tenant.id)
+    await audit.write(g.tenant.id, g.principal.actor, "dummy.note_added", str(customer_id))
     return redirect(url_for("dummy.index"), 303)
