@@ -38,6 +38,16 @@ async def say(page: Page, text: str) -> None:
     await page.keyboard.press("Enter")
 
 
+async def switch(administrator: Page, installation: Installation, name: str) -> None:
+    """Press the button of one feature, and confirm where that is asked."""
+    await administrator.goto(installation.at(installation.acme, "/administration/features"))
+    card = administrator.locator(f"[data-feature={name}]")
+    await card.locator("button").first.click()
+    if await administrator.locator("dialog[open]").count():
+        await administrator.get_by_role("button", name="Continue").click()
+    await administrator.wait_for_load_state("networkidle")
+
+
 def said(page: Page, text: str) -> Locator:
     """Return the bubble that holds *text*."""
     return page.locator("chat-panel .text").filter(has_text=text)
@@ -45,11 +55,12 @@ def said(page: Page, text: str) -> Locator:
 
 @pytest.mark.serves(
     *("V1", "V2", "V4", "V6", "V7", "V9", "V10", "V15", "V19", "V21", "V23", "V24", "V25", "V26"),
-    *("V27", "V33", "X16", "C12", "C13"),
+    *("V27", "V33", "X16", "X3", "C12", "C13"),
 )
 async def test_invited_by_mail_waits_is_attended_and_chats(
     installation: Installation, pages: Pages
 ) -> None:
+    pages.tolerate("status of 404")
     agent = await installation.signed_in(pages, installation.acme, "Ada")
     await invite(agent, installation, ask_id=True)
 
@@ -93,6 +104,17 @@ async def test_invited_by_mail_waits_is_attended_and_chats(
     await screenshot(agent, "journey-desk")
     await screenshot(customer, "journey-customer")
 
+    # Meanwhile an administrator switches a plugin off and on; the two go on talking.
+    await switch(administrator, installation, "notify")
+    gone = await administrator.goto(installation.at(installation.acme, "/notify/new"))
+    assert gone is not None
+    assert gone.status == 404
+    await say(agent, "Le escucho.")
+    await expect(said(customer, "Le escucho.")).to_be_visible(timeout=SLOW)
+    await switch(administrator, installation, "notify")
+    await say(customer, "Gracias.")
+    await expect(said(agent, "Gracias.")).to_be_visible(timeout=SLOW)
+
     # He closes the page and comes back by the same link: the same session, nothing lost.
     await customer.goto("about:blank")
     await expect(agent.get_by_text("offline", exact=False).first).to_be_visible(timeout=20_000)
@@ -135,15 +157,7 @@ async def test_a_plugin_goes_and_returns_while_others_work(
     await expect(row.get_by_role("button", name="Attend")).to_be_visible(timeout=SLOW)
     watch(visitor)
 
-    async def switch(name: str) -> None:
-        await administrator.goto(installation.at(installation.acme, "/administration/features"))
-        card = administrator.locator(f"[data-feature={name}]")
-        await card.locator("button").first.click()
-        if await administrator.locator("dialog[open]").count():
-            await administrator.get_by_role("button", name="Continue").click()
-        await administrator.wait_for_load_state("networkidle")
-
-    await switch("notify")
+    await switch(administrator, installation, "notify")
     gone = await agent.goto(installation.at(installation.acme, "/notify/new"))
     assert gone is not None
     assert gone.status == 404
@@ -154,7 +168,7 @@ async def test_a_plugin_goes_and_returns_while_others_work(
     there = await stranger.request.get(installation.at(installation.beta, "/notify/new"))
     assert there.status == 200
 
-    await switch("notify")
+    await switch(administrator, installation, "notify")
     back = await agent.goto(installation.at(installation.acme, "/notify/new"))
     assert back is not None
     assert back.status == 200
