@@ -238,7 +238,7 @@ class _Writing:
             size = min(CHUNK_MAX, 1 << (left.bit_length() - 1))
             sql = self.sql.insert + ",".join(["(?,?,?,?,?,?,?,?,?,?,?,?)"] * size)
             flat = [value for row in values[start : start + size] for value in row]
-            await self.connection.execute_query_dict(sql, flat)
+            await fetch(self.connection, sql, flat)
             start += size
 
     def _numbered(self, draft: Draft, at_ms: int) -> StoredEvent:
